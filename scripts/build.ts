@@ -1,0 +1,26 @@
+/** Builds dist/agent and dist/hub: one bundle a program, split where a module is imported only when used. */
+import { rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+rmSync(`${root}dist`, { recursive: true, force: true });
+
+for (const name of ['agent', 'hub']) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: { main: `src/cli/${name}.ts` },
+    outdir: `dist/${name}`,
+    bundle: true,
+    splitting: true,
+    minify: true,
+    keepNames: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node26',
+    legalComments: 'none',
+    // CommonJS libraries inside an ES module bundle still ask for `require`.
+    banner: { js: "import{createRequire as $r}from'node:module';const require=$r(import.meta.url);" },
+    logLevel: 'warning',
+  });
+}

@@ -1,0 +1,45 @@
+import { Command, CommanderError } from 'commander';
+import { detailOf, EXIT, formatProblem, ScoutError } from '../support/errors.ts';
+import { VERSION } from '../support/version.ts';
+import { out, paint } from './output.ts';
+
+/** One verb: it adds itself to the program. Heavy modules are imported inside its action, so that `--help` stays quick. */
+export type Verb = (program: Command) => void;
+
+/** A program with the ways that both of ours share: exit codes, where errors go, help with examples. */
+export function createProgram(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, paint('red', 'error: ', process.stderr))) });
+}
+
+/** Adds an example below a verb's help. */
+export function example(command: Command, ...lines: string[]): Command {
+  return command.addHelpText('after', `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+}
+
+/** Runs a program to its exit status; a verb sets `process.exitCode` where it is not 0, or throws. Nothing else in the code calls exit. */
+export async function runProgram(program: Command, argv: string[]): Promise<void> {
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    process.exitCode = report(error, program.name());
+  }
+}
+
+/** Tells what went wrong on stderr, and returns the exit status that fits it. */
+export function report(error: unknown, program: string): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.done;
+    out.note(`See \`${program} --help\`.`);
+    return EXIT.usage;
+  }
+  const known = error instanceof ScoutError ? error : new ScoutError('INTERNAL', { detail: detailOf(error) }, {}, { cause: error });
+  out.note(paint('red', formatProblem(known.problem), process.stderr));
+  if (known.code === 'INTERNAL' && process.env.SCOUT_LOG_LEVEL === 'debug' && error instanceof Error) out.note(String(error.stack));
+  return known.exit;
+}

@@ -1,0 +1,170 @@
+import { z } from 'zod';
+import { parseBytes, parseDuration } from '../support/durations.ts';
+
+/*
+ * The one schema of the configuration: from it come the types, the messages, the JSON Schema for editors and the
+ * reference page. Every field has a description; `.meta({ secret: true })` marks what is masked and may be sealed.
+ * What comes out is resolved: durations are milliseconds, sizes are bytes, shorthands are written out.
+ */
+
+const duration = (least: number, most: number, expected: string) =>
+  z.union([z.string(), z.number()]).transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms === undefined || ms < least || ms > most) {
+      context.addIssue({ code: 'custom', message: `\`${text}\` is not ${expected}`, params: { expected } });
+      return z.NEVER;
+    }
+    return ms;
+  });
+
+const bytes = (expected: string) =>
+  z.union([z.string(), z.number()]).transform((text, context) => {
+    const size = parseBytes(text);
+    if (size === undefined) {
+      context.addIssue({ code: 'custom', message: `\`${text}\` is not ${expected}`, params: { expected } });
+      return z.NEVER;
+    }
+    return size;
+  });
+
+/** Environment files know text only, so `true`, `no`, `0` and the like are taken as well. */
+const flag = z.union([z.boolean(), z.stringbool()]);
+const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+/** A list, or its items in one text with commas between them (environment files). */
+const list = z.union([
+  z.array(z.string()),
+  z.string().transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  ),
+]);
+const secret = (description: string) => z.string().meta({ description, secret: true });
+
+/** A collector's settings; `true` and `false` alone switch it. */
+const collector = <Shape extends z.ZodRawShape>(description: string, enabled: boolean, shape: Shape) => {
+  const object = z.strictObject({ enabled: flag.default(enabled).describe('Whether it runs.'), ...shape });
+  return z
+    .preprocess((input) => (typeof input === 'object' && input !== null ? input : input === undefined ? {} : { enabled: input }), object)
+    .describe(description);
+};
+
+export const collectorsSchema = z.strictObject({
+  cpu: collector('Processor time by mode.', true, { per_core: flag.default(true).describe('One series a core beside the total.') }),
+  load: collector('Load averages.', true, {}),
+  memory: collector('Memory, huge pages and slab.', true, {}),
+  swap: collector('Swap space and paging.', true, {}),
+  pressure: collector('Pressure stall information: cpu, memory, io.', true, {}),
+  filesystem: collector('Space and inodes of mounted file systems.', true, {
+    exclude_types: list.default([]).describe('File system types left out, beside the pseudo ones.'),
+    exclude_mounts: list.default([]).describe('Mount points left out; `*` matches any text.'),
+  }),
+  disk: collector('Block device operations, bytes and times.', true, {
+    exclude: list.default([]).describe('Device names left out; `*` matches any text.'),
+  }),
+  network: collector('Network interfaces.', true, { exclude: list.default([]).describe('Interfaces left out; `*` matches any text.') }),
+  sockets: collector('TCP and UDP: states, retransmits, socket counts.', true, {}),
+  processes: collector('Processes by state, forks, and the largest by processor time and memory.', true, {
+    top: count(0, 50).default(5).describe('How many of the largest are named; 0 names none.'),
+  }),
+  filefd: collector('Open file descriptors of the system.', true, {}),
+  system: collector('Uptime, context switches and interrupts.', true, {}),
+  vmstat: collector('Paging, faults, reclaim and OOM kills.', true, {}),
+  conntrack: collector('Connection tracking table.', true, {}),
+  entropy: collector('Entropy available to the kernel.', true, {}),
+  thermal: collector('Temperatures.', true, {}),
+  inventory: collector('Hardware and system facts, at start and then once an hour.', true, {}),
+});
+
+const destination = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9_-]{0,31}$/)
+    .describe('Name in status, metrics and logs; its place in the outbox is kept under it.'),
+  type: z.enum(['scout', 'otlp']).describe('`scout`: a scout-hub. `otlp`: any OpenTelemetry endpoint, OTLP/HTTP.'),
+  endpoint: z.string().describe('Its address. For otlp without a path, /v1/metrics is added.'),
+  auth: z.enum(['api-key', 'bearer', 'none']).default('none').describe('How `key` is sent.'),
+  key: secret('The key for this destination.').optional(),
+});
+
+export const configSchema = z.strictObject({
+  api: z
+    .strictObject({
+      endpoint: z.string().default('https://127.0.0.1:8443').describe('Address of the service. HTTPS, but for loopback.'),
+      key: secret('The key that proves which host this is.').optional(),
+      key_file: z.string().optional().describe('A file that holds the key and nothing else: a mounted Kubernetes or Docker secret.'),
+      key_format: z
+        .enum(['auto', 'hex64', 'opaque'])
+        .default('auto')
+        .describe(
+          'What a well-formed key is. `auto`: 64 hexadecimal characters, or opaque text where the name is Observer’s or Logstag’s or `auth` is bearer.',
+        ),
+      auth: z
+        .enum(['api-key', 'bearer', 'jwt'])
+        .optional()
+        .describe(
+          'How the key is sent: `X-API-Key: KEY`, `Authorization: Bearer KEY`, or a signed JWT made from `private_key`. Unset: jwt with a private key, else api-key.',
+        ),
+      private_key: secret('RSA private key of an organisation credential: PEM, or base64url of its PKCS#8 DER.').optional(),
+      private_key_file: z.string().optional().describe('A file that holds the private key.'),
+      credential_id: z.string().optional().describe('Id of the organisation credential; `sub` of the JWT.'),
+      kid: z.string().optional().describe('Key id of the JWT; when set, it must be the RFC 7638 thumbprint of the key.'),
+      timeout: duration(100, 300_000, 'a duration between 100ms and 5m').default(10_000).describe('Longest wait for an answer.'),
+    })
+    .prefault({}),
+  interval: duration(10, 86_400_000, 'a duration between 10ms and 24h').default(10_000).describe('Time between two heartbeats.'),
+  host_name: z.string().min(1).max(255).optional().describe('Name under which this host reports. Unset: its hostname.'),
+  collectors: collectorsSchema.prefault({} as z.input<typeof collectorsSchema>),
+  outbox: z
+    .strictObject({
+      max_bytes: bytes('a size such as 256MiB')
+        .default(256 * 2 ** 20)
+        .describe('Most bytes kept while the service is out of reach; then the oldest go, counted.'),
+      min_free_bytes: bytes('a size such as 64MiB')
+        .default(64 * 2 ** 20)
+        .describe('The outbox stops growing when its disk has less free than this.'),
+    })
+    .prefault({}),
+  tls: z
+    .strictObject({
+      ca_file: z.string().optional().describe('Certificate authorities in PEM, in place of the system’s.'),
+      cert_file: z.string().optional().describe('Client certificate in PEM.'),
+      key_file: z.string().optional().describe('Key of the client certificate in PEM.'),
+      key_passphrase: secret('Passphrase of that key.').optional(),
+    })
+    .prefault({}),
+  proxy: secret(
+    'HTTP proxy for all requests, `http://[user:password@]host:port`; https_proxy and no_proxy are obeyed when unset.',
+  ).optional(),
+  destinations: z
+    .array(destination)
+    .default([])
+    .describe('Further places that get every heartbeat, each with its own place in the outbox.'),
+  log: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('Least severity logged.'),
+      format: z.enum(['auto', 'json', 'text']).default('auto').describe('`auto`: text on a terminal, JSON elsewhere.'),
+      file: z.string().optional().describe('Log file; unset: standard error. Reopened on SIGHUP.'),
+    })
+    .prefault({}),
+  state_dir: z
+    .string()
+    .optional()
+    .describe('Folder for the outbox and all else that must survive. /var/lib/scout-agent, or under XDG_STATE_HOME for a user.'),
+  runtime_dir: z.string().optional().describe('Folder for the control socket. /run/scout-agent, or under XDG_RUNTIME_DIR for a user.'),
+  host: z
+    .strictObject({
+      proc: z.string().default('/proc').describe('Where the host’s procfs is mounted.'),
+      sys: z.string().default('/sys').describe('Where the host’s sysfs is mounted.'),
+      root: z.string().default('/').describe('Where the host’s root file system is mounted.'),
+    })
+    .prefault({}),
+});
+
+type Parsed = z.output<typeof configSchema>;
+
+/** The configuration as the daemon runs it: parsed, defaults filled in, secrets opened, folders decided. */
+export type Config = Omit<Parsed, 'state_dir' | 'runtime_dir'> & { state_dir: string; runtime_dir: string };
+export type CollectorsConfig = Config['collectors'];
+export type DestinationConfig = Config['destinations'][number];

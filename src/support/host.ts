@@ -1,0 +1,33 @@
+import os from 'node:os';
+
+/**
+ * Where the world is touched: the roots that the kernel's files are read from, and the clocks. One object, made at
+ * the top and handed down, so that tests and containers run the same code on other roots and other times.
+ */
+export interface Host {
+  /** Root of procfs, `/proc` unless the host is mounted elsewhere (a container). */
+  proc: string;
+  /** Root of sysfs. */
+  sys: string;
+  /** Root of the host's file systems, as seen from here. */
+  root: string;
+  platform: NodeJS.Platform;
+  hostname(): string;
+  /** Wall clock, milliseconds since the epoch. Reported, never waited on. */
+  now(): number;
+  /** Monotonic clock in milliseconds; what all waiting and measuring uses. */
+  monotonic(): number;
+}
+
+/** The host this process runs on. */
+export function realHost(roots: { proc?: string; sys?: string; root?: string } = {}): Host {
+  return {
+    proc: roots.proc ?? '/proc',
+    sys: roots.sys ?? '/sys',
+    root: roots.root ?? '/',
+    platform: process.platform,
+    hostname: () => os.hostname(),
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+  };
+}
