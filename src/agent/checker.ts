@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import type { Config } from '../config/schema.ts';
+import { detailOf, EXIT, type Problem, ScoutError } from '../support/errors.ts';
+
+/** What the checker hands back over its pipe. */
+export interface Checked {
+  file: string | null;
+  problems: Problem[];
+  /** Files and folders whose change calls for another check. */
+  watch: string[];
+  /** Resolved, secrets opened; absent when a problem is an error. */
+  config?: Config;
+}
+
+/** What the checker found, and the exit status that fits when it found no usable configuration. */
+export interface CheckResult {
+  checked: Checked | undefined;
+  exit: number;
+}
+
+/**
+ * Has a child read, validate and open the configuration: the code of `--check-config`, in a process that ends. So a
+ * file that breaks a parser cannot break the one that lives for months, and no parser stays in its memory. The
+ * answer, with its secrets, crosses a pipe and touches neither arguments, environment nor disk.
+ *
+ * `args` are the arguments of `run`; the child parses them. Throws INTERNAL when the child dies without an answer.
+ */
+export async function runChecker(args: string[]): Promise<CheckResult> {
+  const program = process.argv[1] as string;
+  const child = spawn(process.execPath, [program, 'resolve-config', ...args], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
+  const chunks: Buffer[] = [];
+  child.stdio[3]?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  child.once('error', reject);
+  child.once('close', (code, signal) => (code === null ? reject(new Error(`the checker ended by ${signal}`)) : resolve(code)));
+  let exit: number;
+  try {
+    exit = await promise;
+  } catch (error) {
+    throw new ScoutError('INTERNAL', { detail: detailOf(error) }, {}, { cause: error });
+  }
+  if (chunks.length === 0) return { checked: undefined, exit: exit === EXIT.done ? EXIT.failed : exit };
+  return { checked: JSON.parse(Buffer.concat(chunks).toString('utf8')) as Checked, exit };
+}
