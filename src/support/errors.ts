@@ -184,6 +184,12 @@ export const ERRORS = {
     'Choose another name, or remove it first: scout-hub server remove {name}',
   ),
   HUB_SERVER_UNKNOWN: row(EXIT.failed, 'there is no server named `{name}`', 'See: scout-hub server list'),
+  HUB_SERVER_NAME: row(
+    EXIT.usage,
+    'this is not a name for a server',
+    'Use up to 128 letters, digits, spaces and . _ : @ -, a letter or digit first.',
+  ),
+  HUB_USER_NAME: row(EXIT.usage, 'this is not a name for a user', 'Use up to 128 letters, digits and . _ @ -, a letter or digit first.'),
   HUB_USER_EXISTS: row(EXIT.failed, 'a user named `{name}` exists already', 'Choose another name.'),
   HUB_PASSWORD_WEAK: row(EXIT.usage, 'the password has {got} characters; at least {least} are needed', 'Choose a longer one.'),
   HUB_LISTEN: row(

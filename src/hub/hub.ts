@@ -1,0 +1,16 @@
+import type { Log } from '../support/log.ts';
+import type { Store } from './store.ts';
+
+/** What every part of the hub is handed: made once by the server, or by a test. */
+export interface Hub {
+  store: Store;
+  /** Wall clock, milliseconds since the epoch. */
+  now(): number;
+  /** Monotonic clock in milliseconds, for measuring and throttling. */
+  monotonic(): number;
+  /** Identity of this installation, as whoami tells it. */
+  serviceId: string;
+  /** Where people reach it: `https://localhost:8443`, no slash at the end. */
+  publicOrigin: string;
+  log?: Log;
+}

@@ -1,0 +1,180 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { ScoutError } from '../support/errors.ts';
+import type { Hub } from './hub.ts';
+import type { FleetRow, Policy, Server, ServerKey, Slot } from './store.ts';
+
+/** alive: heard in time; late: a beat or more is missing; silent: long unheard; never: not one heartbeat yet. */
+export type ServerState = 'alive' | 'late' | 'silent' | 'never';
+
+/** What of the hub these functions need; the CLI hands in a store and a clock without a server around them. */
+export type Registry = Pick<Hub, 'store' | 'now'>;
+
+export interface AddedServer {
+  server_id: string;
+  name: string;
+  /** Shown once, kept nowhere. */
+  key: string;
+  fingerprint: string;
+}
+
+export interface ServerSummary {
+  server_id: string;
+  name: string;
+  policy: Policy;
+  state: ServerState;
+  /** Fingerprint and slot of the key last used. */
+  fingerprint: string | null;
+  slot: Slot | null;
+  host_name: string | null;
+  agent_version: string | null;
+  /** Times are RFC 3339; when the latest heartbeat came in, and when it was sampled. */
+  last_received: string | null;
+  last_sampled: string | null;
+  /** Seconds between heartbeats, as the latest one said. */
+  interval: number | null;
+  accepted: number;
+}
+
+export interface KeyView {
+  fingerprint: string;
+  slot: Slot;
+  enabled: boolean;
+  created: string;
+  valid_until: string | null;
+  last_used: string | null;
+}
+
+export interface InstanceView {
+  id: string;
+  first_sequence: number;
+  last_sequence: number;
+  accepted: number;
+  duplicates: number;
+  gaps: [number, number][];
+}
+
+export interface ServerDetails extends ServerSummary {
+  created: string;
+  /** Seconds; what the policy `grace` leaves an old key. */
+  grace: number;
+  keys: KeyView[];
+  instances: InstanceView[];
+  /** Refused requests by status. */
+  refused: Record<string, number>;
+}
+
+/** SHA-256 of a key, in hex: how keys are kept and looked up. */
+export function hashKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+/** Fingerprint of a key whose hash is known. */
+export const fingerprintOf = (key: Pick<ServerKey, 'hash'>): string => key.hash.slice(0, 12);
+
+const SLACK_MS = 5_000;
+
+/** How a server stands, from its latest heartbeat: late after two intervals, silent after ten. */
+export function stateOf(latest: FleetRow['latest'], now: number): ServerState {
+  if (!latest) return 'never';
+  const age = now - latest.received - SLACK_MS;
+  if (age <= latest.interval * 2_000) return 'alive';
+  return age <= latest.interval * 10_000 ? 'late' : 'silent';
+}
+
+/** Registers a server and makes its key. Throws HUB_SERVER_EXISTS, HUB_SERVER_NAME. */
+export async function addServer(hub: Registry, name: string, policy: Policy, graceMs: number): Promise<AddedServer> {
+  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,127}$/u.test(name)) throw new ScoutError('HUB_SERVER_NAME', {});
+  if (await hub.store.serverByName(name)) throw new ScoutError('HUB_SERVER_EXISTS', { name });
+  const key = randomBytes(32).toString('hex');
+  const createdAt = hub.now();
+  const server: Server = { id: randomUUID(), name, policy, graceMs, createdAt };
+  const kept: ServerKey = {
+    id: randomUUID(),
+    serverId: server.id,
+    hash: hashKey(key),
+    slot: 'current',
+    enabled: true,
+    createdAt,
+    validUntil: null,
+    lastUsed: null,
+  };
+  await hub.store.addServer(server, kept);
+  return { server_id: server.id, name, key, fingerprint: fingerprintOf(kept) };
+}
+
+/** Every server, by name, and how it stands. */
+export async function listServers(hub: Registry): Promise<ServerSummary[]> {
+  const now = hub.now();
+  return (await hub.store.fleet()).map((row) => summary(row, now));
+}
+
+/** All that is known of one server. Throws HUB_SERVER_UNKNOWN. */
+export async function showServer(hub: Registry, name: string): Promise<ServerDetails> {
+  const { store } = hub;
+  const row = (await store.fleet()).find((one) => one.server.name === name);
+  if (!row) throw new ScoutError('HUB_SERVER_UNKNOWN', { name });
+  const { server } = row;
+  return {
+    ...summary(row, hub.now()),
+    created: rfc3339(server.createdAt),
+    grace: server.graceMs / 1_000,
+    keys: (await store.keys(server.id)).map(keyView),
+    instances: (await store.instances(server.id)).map((one) => ({
+      id: one.id,
+      first_sequence: one.firstSequence,
+      last_sequence: one.lastSequence,
+      accepted: one.accepted,
+      duplicates: one.duplicates,
+      gaps: one.gaps,
+    })),
+    refused: await store.refusals(server.id),
+  };
+}
+
+/** Forgets a server, its keys and its heartbeats. Throws HUB_SERVER_UNKNOWN. */
+export async function removeServer(hub: Registry, name: string): Promise<void> {
+  await hub.store.removeServer((await known(hub, name)).id);
+}
+
+/** The keys of a server. Throws HUB_SERVER_UNKNOWN. */
+export async function listKeys(hub: Registry, name: string): Promise<KeyView[]> {
+  return (await hub.store.keys((await known(hub, name)).id)).map(keyView);
+}
+
+async function known(hub: Registry, name: string): Promise<Server> {
+  const server = await hub.store.serverByName(name);
+  if (!server) throw new ScoutError('HUB_SERVER_UNKNOWN', { name });
+  return server;
+}
+
+function summary({ server, key, latest, accepted }: FleetRow, now: number): ServerSummary {
+  return {
+    server_id: server.id,
+    name: server.name,
+    policy: server.policy,
+    state: stateOf(latest, now),
+    fingerprint: key?.fingerprint ?? null,
+    slot: key?.slot ?? null,
+    host_name: latest?.hostName ?? null,
+    agent_version: latest?.agentVersion ?? null,
+    last_received: latest ? rfc3339(latest.received) : null,
+    last_sampled: latest ? rfc3339(latest.time) : null,
+    interval: latest?.interval ?? null,
+    accepted,
+  };
+}
+
+function keyView(key: ServerKey): KeyView {
+  return {
+    fingerprint: fingerprintOf(key),
+    slot: key.slot,
+    enabled: key.enabled,
+    created: rfc3339(key.createdAt),
+    valid_until: key.validUntil === null ? null : rfc3339(key.validUntil),
+    last_used: key.lastUsed === null ? null : rfc3339(key.lastUsed),
+  };
+}
+
+const FURTHEST = 8.64e15;
+/** A host whose clock is beyond what a date can hold is still shown. */
+export const rfc3339 = (ms: number): string => new Date(Math.min(ms, FURTHEST)).toISOString();

@@ -1,0 +1,44 @@
+import { randomBytes, randomUUID, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { ScoutError } from '../support/errors.ts';
+import type { Store, User } from './store.ts';
+
+export const PASSWORD_LEAST = 10;
+
+const COST = { N: 2 ** 15, r: 8, p: 1 };
+const LENGTH = 32;
+/** Of the form that a real hash has, made of no password: it lets an unknown name cost the same work. */
+const NOBODY = `scrypt$${COST.N}$${COST.r}$${COST.p}$${Buffer.alloc(16).toString('base64url')}$${Buffer.alloc(LENGTH).toString('base64url')}`;
+
+/** Adds a person. Throws HUB_PASSWORD_WEAK, HUB_USER_EXISTS. */
+export async function addUser(store: Store, name: string, role: User['role'], password: string): Promise<User> {
+  const got = [...password].length;
+  if (got < PASSWORD_LEAST) throw new ScoutError('HUB_PASSWORD_WEAK', { got, least: PASSWORD_LEAST });
+  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,127}$/u.test(name)) throw new ScoutError('HUB_USER_NAME');
+  if (await store.userByName(name)) throw new ScoutError('HUB_USER_EXISTS', { name });
+  const user: User = { id: randomUUID(), name, role, passwordHash: await hashPassword(password) };
+  await store.addUser(user);
+  return user;
+}
+
+/** Whether the password is this user's; undefined stands for an unknown name, which costs as long and is never right. */
+export async function verifyPassword(user: User | undefined, password: string): Promise<boolean> {
+  const [, N, r, p, salt, hash] = (user?.passwordHash ?? NOBODY).split('$');
+  const expected = Buffer.from(hash ?? '', 'base64url');
+  const cost = { N: Number(N), r: Number(r), p: Number(p) };
+  const got = await derive(password, Buffer.from(salt ?? '', 'base64url'), expected.length || LENGTH, cost);
+  return timingSafeEqual(got, expected) && user !== undefined;
+}
+
+async function hashPassword(password: string): Promise<string> {
+  const salt = randomBytes(16);
+  const hash = await derive(password, salt, LENGTH, COST);
+  return `scrypt$${COST.N}$${COST.r}$${COST.p}$${salt.toString('base64url')}$${hash.toString('base64url')}`;
+}
+
+/** scrypt over the password in Unicode's composed form, so that the same letters from another keyboard fit. */
+function derive(password: string, salt: Buffer, length: number, cost: Required<Pick<ScryptOptions, 'N' | 'r' | 'p'>>): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const options = { ...cost, maxmem: 256 * cost.N * cost.r };
+    scrypt(password.normalize('NFC'), salt, length, options, (error, key) => (error ? reject(error) : resolve(key)));
+  });
+}
