@@ -141,6 +141,11 @@ export const configSchema = z.strictObject({
     .array(destination)
     .default([])
     .describe('Further places that get every heartbeat, each with its own place in the outbox.'),
+  prometheus: z
+    .strictObject({
+      listen: z.string().optional().describe('HOST:PORT on which Prometheus may scrape this host’s metrics at /metrics, over plain http. Unset: nothing listens.'),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('Least severity logged.'),
