@@ -87,11 +87,19 @@ export interface Store {
   removeServer(id: string): Promise<void>;
   servers(): Promise<Server[]>;
   serverByName(name: string): Promise<Server | undefined>;
+  /** How many servers there are, and how many bytes the store takes. */
+  size(): Promise<{ servers: number; bytes: number }>;
 
   keys(serverId: string): Promise<ServerKey[]>;
   findKey(hash: string): Promise<{ server: Server; key: ServerKey } | undefined>;
 
-  /** Stores what is new of a batch and counts the rest as duplicates, durably and in one transaction. */
+  /** Notes that a key was used; written at most every few seconds. */
+  useKey(key: ServerKey, at: number): Promise<void>;
+
+  /**
+   * Stores what is new of a batch and counts the rest as duplicates, durably and in one transaction. All of it is of
+   * one server; throws HUB_SERVER_UNKNOWN when that was removed meanwhile.
+   */
   accept(server: Server, key: ServerKey, batch: Incoming[], received: number): Promise<{ accepted: number; duplicates: number }>;
   /** Counts a refusal by status; `serverId` null where the key told none. */
   refuse(serverId: string | null, status: number, count: number): Promise<void>;
@@ -102,7 +110,7 @@ export interface Store {
   inventory(serverId: string): Promise<string | null>;
   /** Frames sampled in [from, to), oldest first. */
   recent(serverId: string, from: number, to: number): Promise<{ time: number; frame: Uint8Array }[]>;
-  /** Drops heartbeats received before a time; what was counted stays. */
+  /** Drops heartbeats received before a time, and sessions unseen for a week before it; what was counted stays. */
   prune(before: number): Promise<number>;
 
   addUser(user: User): Promise<void>;

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { randomBytes, randomUUID, scrypt, timingSafeEqual } from 'node:crypto';
 import { ScoutError } from '../support/errors.ts';
 import type { Store, User } from './store.ts';
 
@@ -36,7 +36,7 @@ async function hashPassword(password: string): Promise<string> {
 }
 
 /** scrypt over the password in Unicode's composed form, so that the same letters from another keyboard fit. */
-function derive(password: string, salt: Buffer, length: number, cost: Required<Pick<ScryptOptions, 'N' | 'r' | 'p'>>): Promise<Buffer> {
+function derive(password: string, salt: Buffer, length: number, cost: { N: number; r: number; p: number }): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const options = { ...cost, maxmem: 256 * cost.N * cost.r };
     scrypt(password.normalize('NFC'), salt, length, options, (error, key) => (error ? reject(error) : resolve(key)));

@@ -190,6 +190,12 @@ export const ERRORS = {
     'Use up to 128 letters, digits, spaces and . _ : @ -, a letter or digit first.',
   ),
   HUB_USER_NAME: row(EXIT.usage, 'this is not a name for a user', 'Use up to 128 letters, digits and . _ @ -, a letter or digit first.'),
+  HUB_DATA: row(EXIT.failed, 'cannot use the data in {path}: {detail}', 'Correct the folder (--data), its owner and the free space on it.'),
+  HUB_DATA_NEWER: row(
+    EXIT.failed,
+    'the data is of version {found}, and this scout-hub knows {known}',
+    'Use the scout-hub that wrote it, or a newer one; nothing was changed.',
+  ),
   HUB_USER_EXISTS: row(EXIT.failed, 'a user named `{name}` exists already', 'Choose another name.'),
   HUB_PASSWORD_WEAK: row(EXIT.usage, 'the password has {got} characters; at least {least} are needed', 'Choose a longer one.'),
   HUB_LISTEN: row(

@@ -1,0 +1,158 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { ScoutError } from '../../support/errors.ts';
+import type { Incoming, Instance, Server, ServerKey } from '../store.ts';
+import { Sequences } from './sequences.ts';
+import { transaction } from './transaction.ts';
+
+/** A key's last use is written no oftener than this, in ms. */
+const LAST_USED_EVERY_MS = 5_000;
+/** Rows dropped under one lock. */
+const PRUNE_STEP = 1_000;
+const SESSION_UNSEEN_MS = 7 * 86_400_000;
+
+export interface Counts {
+  accepted: number;
+  duplicates: number;
+}
+
+interface Pending {
+  server: Server;
+  key: ServerKey;
+  batch: Incoming[];
+  received: number;
+  resolve(counts: Counts): void;
+  reject(error: unknown): void;
+}
+
+/** The heartbeats' half of the SQLite store: what came in, once each, and a recent window of it. */
+export class Heartbeats {
+  readonly #database: DatabaseSync;
+  readonly #sequences: Sequences;
+  readonly #number: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #latest: StatementSync;
+  readonly #inventory: StatementSync;
+  readonly #used: StatementSync;
+  readonly #recent: StatementSync;
+  readonly #prune: StatementSync;
+  readonly #orphans: StatementSync;
+  readonly #sessions: StatementSync;
+  #queue: Pending[] = [];
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#sequences = new Sequences(database);
+    this.#number = database.prepare('SELECT number FROM servers WHERE id = ?');
+    this.#insert = database.prepare('INSERT INTO heartbeats (server, time, received, frame) VALUES (?, ?, ?, ?)');
+    this.#latest = database.prepare('INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#inventory = database.prepare('INSERT OR REPLACE INTO inventories VALUES (?, ?)');
+    this.#used = database.prepare('UPDATE keys SET last_used = ?1 WHERE id = ?2 AND (last_used IS NULL OR abs(?1 - last_used) >= ?3)');
+    this.#recent = database.prepare(
+      'SELECT time, frame FROM heartbeats WHERE server = (SELECT number FROM servers WHERE id = ?) AND time >= ? AND time < ? ORDER BY time, number',
+    );
+    this.#prune = database.prepare(
+      'DELETE FROM heartbeats WHERE number IN (SELECT number FROM heartbeats WHERE received < ? ORDER BY received LIMIT ?)',
+    );
+    this.#orphans = database.prepare('DELETE FROM heartbeats WHERE number IN (SELECT number FROM heartbeats WHERE server = ? LIMIT ?)');
+    this.#sessions = database.prepare('DELETE FROM sessions WHERE last_seen < ?');
+  }
+
+  /** Batches that arrive in the same turn of the event loop share one commit, so one fsync serves them all. */
+  accept(server: Server, key: ServerKey, batch: Incoming[], received: number): Promise<Counts> {
+    return new Promise((resolve, reject) => {
+      if (this.#queue.push({ server, key, batch, received, resolve, reject }) === 1) setImmediate(() => this.flush());
+    });
+  }
+
+  /** Commits what waits. */
+  flush(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    if (queue.length === 0) return;
+    try {
+      const counts = transaction(this.#database, () => queue.map((one) => this.#store(one)));
+      counts.forEach((count, index) => void queue[index]?.resolve(count));
+    } catch (error) {
+      if (queue.length === 1) queue[0]?.reject(error);
+      else for (const one of queue) this.#alone(one);
+    }
+  }
+
+  /** One batch must not take those that shared its transaction down with it. */
+  #alone(one: Pending): void {
+    try {
+      one.resolve(transaction(this.#database, () => this.#store(one)));
+    } catch (error) {
+      one.reject(error);
+    }
+  }
+
+  useKey(key: ServerKey, at: number): void {
+    if (key.lastUsed === null || Math.abs(at - key.lastUsed) >= LAST_USED_EVERY_MS) this.#used.run(at, key.id, LAST_USED_EVERY_MS);
+  }
+
+  instances(serverId: string): Instance[] {
+    return this.#sequences.list(serverId);
+  }
+
+  recent(serverId: string, from: number, to: number): { time: number; frame: Uint8Array }[] {
+    return this.#recent.all(serverId, from, to).map((row) => ({ time: row.time as number, frame: row.frame as Uint8Array }));
+  }
+
+  /** Drops the old in steps, and lets requests through between them. */
+  async prune(before: number): Promise<number> {
+    this.#sessions.run(before - SESSION_UNSEEN_MS);
+    return this.#inSteps(() => this.#prune.run(before, PRUNE_STEP).changes);
+  }
+
+  /** Drops all heartbeats of a server (by its number) in steps. */
+  async forget(server: number): Promise<void> {
+    await this.#inSteps(() => this.#orphans.run(server, PRUNE_STEP).changes);
+  }
+
+  async #inSteps(step: () => number | bigint): Promise<number> {
+    let total = 0;
+    while (this.#database.isOpen) {
+      const dropped = Number(step());
+      total += dropped;
+      if (dropped < PRUNE_STEP) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return total;
+  }
+
+  #store({ server, key, batch, received }: Pending): Counts {
+    const number = this.#number.get(server.id)?.number as number | undefined;
+    if (number === undefined) throw new ScoutError('HUB_SERVER_UNKNOWN', { name: server.name });
+    let accepted = 0;
+    let newest: Incoming | undefined;
+    let inventory: Incoming | undefined;
+    for (const [instance, beats] of byInstance(batch)) {
+      const fresh = this.#sequences.mark(
+        number,
+        instance,
+        beats.map((beat) => beat.sequence),
+      );
+      for (const [index, beat] of beats.entries()) {
+        if (!fresh[index]) continue;
+        this.#insert.run(number, beat.time, received, beat.frame);
+        accepted++;
+        if (!newest || beat.time >= newest.time) newest = beat;
+        if (beat.inventory !== null && (!inventory || beat.time >= inventory.time)) inventory = beat;
+      }
+    }
+    if (newest) {
+      const { time, interval, agentVersion, hostName } = newest;
+      this.#latest.run(number, time, received, interval, agentVersion, hostName, key.hash, key.slot);
+    }
+    if (inventory) this.#inventory.run(number, inventory.inventory);
+    this.useKey(key, received);
+    return { accepted, duplicates: batch.length - accepted };
+  }
+}
+
+function byInstance(batch: Incoming[]): Iterable<[string, Incoming[]]> {
+  const first = batch[0];
+  if (first && batch.every((one) => one.instance === first.instance)) return [[first.instance, batch]];
+  return Map.groupBy(batch, (one) => one.instance);
+}

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import { ScoutError } from '../../support/errors.ts';
+import { transaction } from './transaction.ts';
+
+type Migration = (database: DatabaseSync) => void;
+
+/** From version n to n + 1; forward only, and never edited once released. */
+const MIGRATIONS: Migration[] = [first];
+
+/** Brings the schema to the version this program knows; `user_version` tells where it stands. Throws HUB_DATA_NEWER. */
+export function migrate(database: DatabaseSync): void {
+  if (versionOf(database) === MIGRATIONS.length) return;
+  transaction(database, () => {
+    // Read again under the lock: another process may have done it meanwhile.
+    const found = versionOf(database);
+    if (found > MIGRATIONS.length) throw new ScoutError('HUB_DATA_NEWER', { found, known: MIGRATIONS.length });
+    for (const step of MIGRATIONS.slice(found)) step(database);
+    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  });
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.user_version);
+}
+
+function first(database: DatabaseSync): void {
+  database.exec(`
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+    -- AUTOINCREMENT: a number is never given twice, so heartbeats of a removed server can never pass to another.
+    CREATE TABLE servers (
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      name TEXT NOT NULL UNIQUE,
+      policy TEXT NOT NULL CHECK (policy IN ('immediate', 'grace', 'multi')),
+      grace_ms INTEGER NOT NULL,
+      created_at INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE keys (
+      id TEXT PRIMARY KEY,
+      server INTEGER NOT NULL REFERENCES servers ON DELETE CASCADE,
+      hash TEXT NOT NULL UNIQUE,
+      slot TEXT NOT NULL CHECK (slot IN ('current', 'previous', 'next')),
+      enabled INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      valid_until INTEGER,
+      last_used INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX keys_server ON keys (server);
+
+    CREATE TABLE instances (
+      number INTEGER PRIMARY KEY,
+      server INTEGER NOT NULL REFERENCES servers ON DELETE CASCADE,
+      id TEXT NOT NULL,
+      first_sequence INTEGER NOT NULL,
+      last_sequence INTEGER NOT NULL,
+      accepted INTEGER NOT NULL,
+      duplicates INTEGER NOT NULL,
+      UNIQUE (server, id)
+    ) STRICT;
+
+    -- Inclusive ranges between an instance's first and last sequence that have not come in.
+    CREATE TABLE gaps (
+      instance INTEGER NOT NULL REFERENCES instances ON DELETE CASCADE,
+      low INTEGER NOT NULL,
+      high INTEGER NOT NULL,
+      PRIMARY KEY (instance, low)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE latest (
+      server INTEGER PRIMARY KEY REFERENCES servers ON DELETE CASCADE,
+      time INTEGER NOT NULL,
+      received INTEGER NOT NULL,
+      interval REAL NOT NULL,
+      agent_version TEXT NOT NULL,
+      host_name TEXT NOT NULL,
+      key_hash TEXT NOT NULL,
+      key_slot TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE inventories (
+      server INTEGER PRIMARY KEY REFERENCES servers ON DELETE CASCADE,
+      body TEXT NOT NULL
+    ) STRICT;
+
+    -- The recent window. No foreign key: removing a server takes these away in steps, not under one long lock.
+    CREATE TABLE heartbeats (
+      number INTEGER PRIMARY KEY,
+      server INTEGER NOT NULL,
+      time INTEGER NOT NULL,
+      received INTEGER NOT NULL,
+      frame BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX heartbeats_time ON heartbeats (server, time);
+    CREATE INDEX heartbeats_received ON heartbeats (received);
+
+    -- server 0: a key that told none.
+    CREATE TABLE refusals (
+      server INTEGER NOT NULL,
+      status INTEGER NOT NULL,
+      count INTEGER NOT NULL,
+      PRIMARY KEY (server, status)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE users (
+      id TEXT PRIMARY KEY,
+      name TEXT NOT NULL UNIQUE,
+      role TEXT NOT NULL CHECK (role IN ('admin', 'member')),
+      password_hash TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE sessions (
+      hash TEXT PRIMARY KEY,
+      user TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+      created_at INTEGER NOT NULL,
+      last_seen INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+  `);
+  database.prepare(`INSERT INTO meta (name, value) VALUES ('service_id', ?)`).run(randomUUID());
+}

@@ -1,0 +1,96 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Instance } from '../store.ts';
+
+interface Counted {
+  number: number;
+  first: number;
+  last: number;
+  accepted: number;
+  duplicates: number;
+}
+
+/**
+ * Which sequence numbers of an instance have come in: its first and last, and the gaps between. An instance is known
+ * by its server and its id together, so that no server can mark another one's numbers as seen.
+ */
+export class Sequences {
+  readonly #find: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
+  readonly #gapAt: StatementSync;
+  readonly #addGap: StatementSync;
+  readonly #dropGap: StatementSync;
+  readonly #list: StatementSync;
+  readonly #gaps: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#find = database.prepare(
+      'SELECT number, first_sequence AS first, last_sequence AS last, accepted, duplicates FROM instances WHERE server = ? AND id = ?',
+    );
+    this.#insert = database.prepare(
+      'INSERT INTO instances (server, id, first_sequence, last_sequence, accepted, duplicates) VALUES (?, ?, ?, ?, 0, 0)',
+    );
+    this.#update = database.prepare(
+      'UPDATE instances SET first_sequence = ?, last_sequence = ?, accepted = ?, duplicates = ? WHERE number = ?',
+    );
+    this.#gapAt = database.prepare('SELECT low, high FROM gaps WHERE instance = ? AND low <= ? ORDER BY low DESC LIMIT 1');
+    this.#addGap = database.prepare('INSERT INTO gaps (instance, low, high) VALUES (?, ?, ?)');
+    this.#dropGap = database.prepare('DELETE FROM gaps WHERE instance = ? AND low = ?');
+    this.#list = database.prepare(
+      'SELECT i.* FROM instances AS i JOIN servers AS s ON s.number = i.server WHERE s.id = ? ORDER BY i.number',
+    );
+    this.#gaps = database.prepare('SELECT low, high FROM gaps WHERE instance = ? ORDER BY low');
+  }
+
+  /** Marks numbers as seen, in their order; tells for each whether it was new. Belongs into the caller's transaction. */
+  mark(server: number, instance: string, sequences: number[]): boolean[] {
+    const state = this.#open(server, instance, sequences[0] as number);
+    const fresh = sequences.map((sequence) => this.#take(state, sequence));
+    for (const isNew of fresh) isNew ? state.accepted++ : state.duplicates++;
+    this.#update.run(state.first, state.last, state.accepted, state.duplicates, state.number);
+    return fresh;
+  }
+
+  list(serverId: string): Instance[] {
+    return this.#list.all(serverId).map((row) => ({
+      id: row.id as string,
+      serverId,
+      firstSequence: row.first_sequence as number,
+      lastSequence: row.last_sequence as number,
+      accepted: row.accepted as number,
+      duplicates: row.duplicates as number,
+      gaps: this.#gaps.all(row.number as number).map((gap) => [gap.low as number, gap.high as number]),
+    }));
+  }
+
+  #open(server: number, instance: string, sequence: number): Counted {
+    const found = this.#find.get(server, instance) as unknown as Counted | undefined;
+    if (found) return { ...found };
+    const { lastInsertRowid } = this.#insert.run(server, instance, sequence, sequence);
+    // Nothing seen yet, so the last one stands before the first.
+    return { number: Number(lastInsertRowid), first: sequence, last: sequence - 1, accepted: 0, duplicates: 0 };
+  }
+
+  #take(state: Counted, sequence: number): boolean {
+    if (sequence > state.last) {
+      if (sequence > state.last + 1) this.#addGap.run(state.number, state.last + 1, sequence - 1);
+      state.last = sequence;
+      return true;
+    }
+    if (sequence < state.first) {
+      if (sequence < state.first - 1) this.#addGap.run(state.number, sequence + 1, state.first - 1);
+      state.first = sequence;
+      return true;
+    }
+    return this.#fill(state.number, sequence);
+  }
+
+  #fill(instance: number, sequence: number): boolean {
+    const gap = this.#gapAt.get(instance, sequence) as { low: number; high: number } | undefined;
+    if (!gap || gap.high < sequence) return false;
+    this.#dropGap.run(instance, gap.low);
+    if (gap.low < sequence) this.#addGap.run(instance, gap.low, sequence - 1);
+    if (sequence < gap.high) this.#addGap.run(instance, sequence + 1, gap.high);
+    return true;
+  }
+}

@@ -1,0 +1,144 @@
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { FleetRow, Policy, Server, ServerKey, Slot } from '../store.ts';
+import { transaction } from './transaction.ts';
+
+type Row = Record<string, SQLOutputValue>;
+
+const SERVER = 's.id AS server_id, s.name, s.policy, s.grace_ms, s.created_at AS server_created';
+const KEY = 'k.id AS key_id, k.hash, k.slot, k.enabled, k.created_at AS key_created, k.valid_until, k.last_used';
+
+/** Servers, their keys and how they stand: that half of the SQLite store. */
+export class Servers {
+  readonly #database: DatabaseSync;
+  readonly #add: StatementSync;
+  readonly #addKey: StatementSync;
+  readonly #remove: StatementSync;
+  readonly #removeRefusals: StatementSync;
+  readonly #all: StatementSync;
+  readonly #byName: StatementSync;
+  readonly #keys: StatementSync;
+  readonly #find: StatementSync;
+  readonly #fleet: StatementSync;
+  readonly #inventory: StatementSync;
+  readonly #refuse: StatementSync;
+  readonly #refusals: StatementSync;
+  readonly #size: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#add = database.prepare('INSERT INTO servers (id, name, policy, grace_ms, created_at) VALUES (?, ?, ?, ?, ?)');
+    this.#addKey = database.prepare('INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#remove = database.prepare('DELETE FROM servers WHERE id = ? RETURNING number');
+    this.#removeRefusals = database.prepare('DELETE FROM refusals WHERE server = ?');
+    this.#all = database.prepare(`SELECT ${SERVER} FROM servers AS s ORDER BY s.name`);
+    this.#byName = database.prepare(`SELECT ${SERVER} FROM servers AS s WHERE s.name = ?`);
+    const keys = `SELECT ${SERVER}, ${KEY} FROM keys AS k JOIN servers AS s ON s.number = k.server`;
+    this.#keys = database.prepare(`${keys} WHERE s.id = ? ORDER BY k.created_at, k.id`);
+    this.#find = database.prepare(`${keys} WHERE k.hash = ?`);
+    this.#fleet = database.prepare(`
+      SELECT ${SERVER}, l.*, coalesce(k.slot, l.key_slot) AS slot,
+        (SELECT coalesce(sum(i.accepted), 0) FROM instances AS i WHERE i.server = s.number) AS accepted
+      FROM servers AS s LEFT JOIN latest AS l ON l.server = s.number LEFT JOIN keys AS k ON k.hash = l.key_hash
+      ORDER BY s.name`);
+    this.#inventory = database.prepare('SELECT body FROM inventories AS v JOIN servers AS s ON s.number = v.server WHERE s.id = ?');
+    this.#refuse = database.prepare(`
+      INSERT INTO refusals VALUES (coalesce((SELECT number FROM servers WHERE id = ?1), 0), ?2, ?3)
+      ON CONFLICT DO UPDATE SET count = count + ?3`);
+    this.#refusals = database.prepare('SELECT status, count FROM refusals AS r JOIN servers AS s ON s.number = r.server WHERE s.id = ?');
+    this.#size = database.prepare(`
+      SELECT (SELECT count(*) FROM servers) AS servers,
+        (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size()) AS bytes`);
+  }
+
+  add(server: Server, key: ServerKey): void {
+    transaction(this.#database, () => {
+      const number = this.#add.run(server.id, server.name, server.policy, server.graceMs, server.createdAt).lastInsertRowid;
+      this.#addKey.run(key.id, number, key.hash, key.slot, key.enabled ? 1 : 0, key.createdAt, key.validUntil, key.lastUsed);
+    });
+  }
+
+  /** Returns the number that its heartbeats stand under, undefined for an unknown server. */
+  remove(id: string): number | undefined {
+    return transaction(this.#database, () => {
+      const number = this.#remove.get(id)?.number as number | undefined;
+      if (number !== undefined) this.#removeRefusals.run(number);
+      return number;
+    });
+  }
+
+  all(): Server[] {
+    return this.#all.all().map(serverOf);
+  }
+
+  byName(name: string): Server | undefined {
+    const row = this.#byName.get(name);
+    return row && serverOf(row);
+  }
+
+  size(): { servers: number; bytes: number } {
+    const row = this.#size.get();
+    return { servers: Number(row?.servers), bytes: Number(row?.bytes) };
+  }
+
+  keys(serverId: string): ServerKey[] {
+    return this.#keys.all(serverId).map(keyOf);
+  }
+
+  findKey(hash: string): { server: Server; key: ServerKey } | undefined {
+    const row = this.#find.get(hash);
+    return row && { server: serverOf(row), key: keyOf(row) };
+  }
+
+  fleet(): FleetRow[] {
+    return this.#fleet.all().map((row) => ({
+      server: serverOf(row),
+      key: row.key_hash === null ? null : { fingerprint: String(row.key_hash).slice(0, 12), slot: row.slot as Slot },
+      latest:
+        row.time === null
+          ? null
+          : {
+              time: row.time as number,
+              received: row.received as number,
+              interval: row.interval as number,
+              agentVersion: row.agent_version as string,
+              hostName: row.host_name as string,
+            },
+      accepted: row.accepted as number,
+    }));
+  }
+
+  inventory(serverId: string): string | null {
+    return (this.#inventory.get(serverId)?.body as string | undefined) ?? null;
+  }
+
+  refuse(serverId: string | null, status: number, count: number): void {
+    this.#refuse.run(serverId, status, count);
+  }
+
+  refusals(serverId: string): Record<string, number> {
+    return Object.fromEntries(this.#refusals.all(serverId).map((row) => [String(row.status), row.count as number]));
+  }
+}
+
+function serverOf(row: Row): Server {
+  return {
+    id: row.server_id as string,
+    name: row.name as string,
+    policy: row.policy as Policy,
+    graceMs: row.grace_ms as number,
+    createdAt: row.server_created as number,
+  };
+}
+
+function keyOf(row: Row): ServerKey {
+  return {
+    id: row.key_id as string,
+    serverId: row.server_id as string,
+    hash: row.hash as string,
+    slot: row.slot as Slot,
+    enabled: row.enabled === 1,
+    createdAt: row.key_created as number,
+    validUntil: row.valid_until as number | null,
+    lastUsed: row.last_used as number | null,
+  };
+}
