@@ -1,12 +1,12 @@
 /**
  * `npm test`: builds, checks types and style, runs the unit and integration tests. With the name of a suite
- * (`kill`, `faults`, `pages`) it builds and runs that one. Ends with a line `N passed, N failed, N skipped`.
+ * (`kill`, `faults`, `pages`, `clone`) it builds and runs that one. Ends with a line `N passed, N failed, N skipped`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const SLOW = ['kill', 'faults', 'pages'];
+const SLOW = ['kill', 'faults', 'pages', 'clone'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [suite, ...rest] = process.argv.slice(2);
 const ci = Boolean(process.env.CI);

@@ -178,6 +178,11 @@ export const ERRORS = {
     'scout-hub serves HTTPS only: no certificate was named',
     'Give --tls-cert FILE --tls-key FILE, or --tls-self-signed.',
   ),
+  HUB_TLS_FILE: row(
+    EXIT.config,
+    'cannot serve with {path}: {detail}',
+    'Give a certificate and its own key, both PEM, readable by the hub.',
+  ),
   HUB_SERVER_EXISTS: row(
     EXIT.failed,
     'a server named `{name}` exists already',
@@ -243,6 +248,14 @@ export class ScoutError extends Error {
     this.name = 'ScoutError';
     this.problem = found;
     this.exit = ERRORS[code].exit;
+  }
+
+  /** The error for a problem that was found elsewhere: in the checker's process. */
+  static of(found: Problem): ScoutError {
+    const error = new ScoutError(found.code);
+    error.message = found.message;
+    Object.assign(error.problem, found);
+    return error;
   }
 
   get code(): ErrorCode {

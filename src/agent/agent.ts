@@ -1,0 +1,249 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/schema.ts';
+import type { Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
+import { Spool } from '../delivery/spool.ts';
+import { detailOf, type Problem } from '../support/errors.ts';
+import type { Host } from '../support/host.ts';
+import type { AgentLog } from '../support/logger.ts';
+import { VERSION } from '../support/version.ts';
+import type { Checked, CheckResult } from './checker.ts';
+import type { AgentStatus } from './control.ts';
+import { ControlServer } from './control-server.ts';
+import { Deliveries, PRIMARY } from './deliveries.ts';
+import { Meters, usage } from './meters.ts';
+import { type Position, Sampler } from './sampler.ts';
+import { Scheduler, type Tick } from './scheduler.ts';
+import { StateLock } from './state-lock.ts';
+import { Watch } from './watch.ts';
+
+/** Longest wait at the end for an answer that is under way; what has no answer by then is sent again after the start. */
+const STOP_MS = 3_000;
+
+/** Settings that shape what is opened once at start. */
+const NEEDS_RESTART = ['state_dir', 'runtime_dir', 'host', 'outbox', 'prometheus'] as const;
+
+/** A configuration that can be run. */
+export type Runnable = Checked & { config: Config };
+
+interface Options {
+  host: Host;
+  log: AgentLog;
+  checked: Runnable;
+  /** Reads the configuration anew. */
+  check(): Promise<CheckResult>;
+  /** Called when the control socket asks for the end. */
+  onStop(): void;
+}
+
+/** What a heartbeat asked for by hand came to. */
+export interface HeartbeatReport extends Position {
+  outcome: Outcome;
+}
+
+type Sent = (destination: string, batch: StoredHeartbeat[], outcome: Outcome) => void;
+
+/** The daemon: samples, keeps and delivers by one configuration until it is stopped, and takes a new one without stopping. */
+export class Agent {
+  readonly #options: Options;
+  readonly #meters = new Meters();
+  readonly #lock: StateLock;
+  readonly #spool: Spool;
+  readonly #deliveries: Deliveries;
+  readonly #sampler: Sampler;
+  readonly #scheduler: Scheduler;
+  readonly #control: ControlServer;
+  readonly #watch: Watch;
+  readonly #started: number;
+  readonly #listeners = new Set<Sent>();
+  #checked: Runnable;
+  #loaded: number;
+  #problem: string | null = null;
+  #state: AgentStatus['state'] = 'starting';
+  #reloading: Promise<{ ok: boolean; problems: Problem[] }> | undefined;
+  #prometheus: { stop(): Promise<void> } | undefined;
+
+  constructor(options: Options) {
+    const { host, log, checked } = options;
+    const { config } = checked;
+    this.#options = options;
+    this.#checked = checked;
+    this.#loaded = host.now();
+    this.#started = host.monotonic();
+    this.#lock = new StateLock(config.state_dir);
+    const { max_bytes: maxBytes, min_free_bytes: minFreeBytes } = config.outbox;
+    this.#spool = new Spool({ path: join(config.state_dir, 'outbox.db'), maxBytes, minFreeBytes, host, log });
+    const onSkew = (ms: number) => this.#meters.skew(ms);
+    this.#deliveries = new Deliveries({ spool: this.#spool, host, log, onSkew, onOutcome: (...sent) => this.#tell(sent) });
+    this.#sampler = new Sampler({ host, log, config, spool: this.#spool, own: () => this.#ownMetrics() });
+    const onError = (error: unknown) => log.error({ detail: detailOf(error) }, 'a heartbeat could not be made');
+    this.#scheduler = new Scheduler({ host, interval: config.interval, run: (tick) => this.#tick(tick), onError });
+    this.#control = new ControlServer(join(config.runtime_dir, 'control.sock'), {
+      status: () => this.status(),
+      heartbeat: () => this.heartbeat(),
+      reload: () => this.reload(),
+      stop: () => options.onStop(),
+    });
+    this.#watch = new Watch(
+      () => this.#checked.watch,
+      () => void this.reload(),
+    );
+  }
+
+  /**
+   * Opens what it needs and takes the first sample; without `schedule` it samples only when `heartbeat` is called.
+   * Throws ScoutError (AGENT_RUNNING, FILE_UNWRITABLE).
+   */
+  async start({ schedule = true } = {}): Promise<void> {
+    const { config } = this.#checked;
+    for (const folder of [config.state_dir, config.runtime_dir]) mkdirSync(folder, { recursive: true, mode: 0o750 });
+    this.#lock.acquire();
+    this.#spool.open();
+    await this.#deliveries.apply(config);
+    await this.#control.start();
+    if (config.prometheus.listen) await this.#listen(config.prometheus.listen);
+    if (schedule) {
+      this.#watch.start();
+      this.#scheduler.start();
+    }
+    this.#state = 'running';
+  }
+
+  /** Samples no more, waits a moment for what is in flight, closes the outbox. All that is not delivered stays there. */
+  async stop(): Promise<void> {
+    this.#state = 'stopping';
+    this.#watch.stop();
+    await this.#scheduler.stop();
+    await this.#deliveries.stop(STOP_MS);
+    await this.#prometheus?.stop();
+    await this.#control.stop();
+    this.#sampler.close();
+    this.#spool.close();
+    this.#lock.release();
+  }
+
+  /** Calls of collectors that hang in the kernel and would hold up the end of the process. */
+  get hung(): number {
+    return this.#sampler.hung;
+  }
+
+  /** Least severity that the configuration asks for. */
+  get logLevel(): Config['log']['level'] {
+    return this.#checked.config.log.level;
+  }
+
+  /** When the last heartbeat was made, ms since the epoch; proof of progress for a watchdog. */
+  get lastSampled(): number {
+    return this.#sampler.last?.time ?? 0;
+  }
+
+  /** Tells the outcome of every batch. Returns how to listen no more. */
+  onSent(listener: Sent): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Reads the configuration and puts it in force, whole or not at all. Calls at the same time share one reading. */
+  reload(): Promise<{ ok: boolean; problems: Problem[] }> {
+    this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = undefined;
+    });
+    return this.#reloading;
+  }
+
+  async #reload(): Promise<{ ok: boolean; problems: Problem[] }> {
+    const { check, log, host } = this.#options;
+    let problems: Problem[] = [];
+    try {
+      const { checked } = await check();
+      this.#watch.accept();
+      problems = checked?.problems ?? [];
+      if (!checked?.config) throw new Error(problems.find((one) => one.severity === 'error')?.message ?? 'it could not be read');
+      const before = this.#checked.config;
+      const held = NEEDS_RESTART.filter((name) => JSON.stringify(checked.config?.[name]) !== JSON.stringify(before[name]));
+      const config: Config = { ...checked.config, ...Object.fromEntries(held.map((name) => [name, before[name]])) };
+      await this.#deliveries.apply(config);
+      this.#sampler.apply(config);
+      this.#scheduler.setInterval(config.interval);
+      log.setLevel(config.log.level);
+      log.reopen();
+      this.#checked = { ...checked, config };
+      this.#loaded = host.now();
+      this.#problem = held.length > 0 ? `changed, but in force only after a restart: ${held.join(', ')}` : null;
+      log.info({ file: checked.file, ...(held.length > 0 && { needs_restart: held }) }, 'configuration reloaded');
+      this.#meters.reload(true);
+      return { ok: true, problems };
+    } catch (error) {
+      this.#problem = detailOf(error);
+      log.error({ detail: this.#problem, problems }, 'the new configuration is not in force; the one before stays');
+      this.#meters.reload(false);
+      return { ok: false, problems };
+    }
+  }
+
+  /** Samples and sends now; waits for what the service says of it. */
+  async heartbeat(): Promise<HeartbeatReport> {
+    const { promise, resolve } = Promise.withResolvers<HeartbeatReport>();
+    let mine: Position | undefined;
+    const forget = this.onSent((destination, batch, outcome) => {
+      if (destination !== PRIMARY || !mine) return;
+      const { instance, sequence } = mine;
+      const included = batch.some((one) => one.instance === instance && one.sequence === sequence);
+      if (included || outcome.kind !== 'accepted') resolve({ instance, sequence, outcome });
+    });
+    try {
+      mine = await this.#sampler.sample();
+      this.#deliveries.wake();
+      return await promise;
+    } finally {
+      forget();
+    }
+  }
+
+  status(): AgentStatus {
+    const { host } = this.#options;
+    const destinations = this.#deliveries.status();
+    const primary = destinations.find((one) => one.name === PRIMARY);
+    const outbox = this.#spool.stats();
+    const degraded = this.#problem !== null || !outbox.durable || destinations.some((one) => one.problem !== null);
+    const { last, statuses } = this.#sampler;
+    return {
+      state: this.#state === 'running' && degraded ? 'degraded' : this.#state,
+      version: VERSION,
+      pid: process.pid,
+      instance: this.#spool.instance,
+      uptime: Math.round((host.monotonic() - this.#started) / 1_000),
+      config: { file: this.#checked.file, loaded: new Date(this.#loaded).toISOString(), problem: this.#problem },
+      key: { fingerprint: this.#deliveries.fingerprint(), slot: primary?.slot ?? null },
+      last_accepted: primary?.last_accepted ?? null,
+      last_sampled: last && { time: new Date(last.time).toISOString(), sequence: last.sequence },
+      outbox: { ...outbox, losses: this.#spool.losses() },
+      destinations,
+      collectors: statuses,
+      process: usage(host),
+    };
+  }
+
+  #tell(sent: Parameters<Sent>): void {
+    for (const listener of this.#listeners) listener(...sent);
+  }
+
+  async #tick(tick: Tick): Promise<void> {
+    this.#meters.tick(tick);
+    if (tick.clockJump !== 0) this.#options.log.warn({ seconds: tick.clockJump / 1_000 }, 'the wall clock was set');
+    await this.#sampler.sample();
+    this.#deliveries.wake();
+  }
+
+  #ownMetrics() {
+    const outbox = { bytes: this.#spool.stats().bytes, losses: this.#spool.losses() };
+    return this.#meters.metrics(this.#options.host, outbox, this.#deliveries.status());
+  }
+
+  async #listen(listen: string): Promise<void> {
+    const { PrometheusEndpoint } = await import('../exporters/prometheus.ts');
+    const endpoint = new PrometheusEndpoint({ listen, latest: () => this.#sampler.metrics, log: this.#options.log });
+    await endpoint.start();
+    this.#prometheus = endpoint;
+  }
+}

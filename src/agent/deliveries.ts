@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import type { Config, DestinationConfig } from '../config/schema.ts';
+import { createCredential } from '../credentials/create.ts';
+import type { Credential } from '../credentials/credential.ts';
+import type { Destination, Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
+import { ScoutDestination } from '../delivery/scout.ts';
+import { Sender } from '../delivery/sender.ts';
+import type { Spool } from '../delivery/spool.ts';
+import { Transport } from '../delivery/transport.ts';
+import type { Host } from '../support/host.ts';
+import type { Log } from '../support/log.ts';
+
+/** Name under which the service of `api.*` has its place in the outbox. */
+export const PRIMARY = 'api';
+
+interface Options {
+  spool: Spool;
+  host: Host;
+  log: Log;
+  onOutcome(destination: string, batch: StoredHeartbeat[], outcome: Outcome): void;
+  onSkew(ms: number): void;
+}
+
+/** What one destination runs on. `made` tells whether a new configuration asks for new connections. */
+interface Lane {
+  made: string;
+  destination: Destination;
+  sender: Sender;
+}
+
+/** The destinations of the configuration in force, each with its sender and its credential. */
+export class Deliveries {
+  readonly #options: Options;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #credentials = new Map<string, Credential>();
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Puts a configuration in force. Everything that can fail (a certificate file, a key) is made before anything that
+   * runs is touched; lanes whose address and TLS are the same keep their connections, and only their credential changes.
+   */
+  async apply(config: Config): Promise<void> {
+    const wanted = settings(config);
+    const credentials = new Map(wanted.map((one) => [one.name, one.credential]));
+    const fresh = new Map<string, Lane>();
+    for (const one of wanted) {
+      const made = signature(config, one);
+      if (this.#lanes.get(one.name)?.made !== made) fresh.set(one.name, { made, ...(await this.#make(config, one)) });
+    }
+
+    const gone = [...this.#lanes].filter(([name]) => fresh.has(name) || !credentials.has(name));
+    await Promise.all(gone.map(([name]) => this.#end(name)));
+    const changed = [...credentials].filter(([name, credential]) => this.#credentials.get(name)?.fingerprint !== credential.fingerprint);
+    this.#credentials.clear();
+    for (const [name, credential] of credentials) this.#credentials.set(name, credential);
+    this.#options.spool.setDestinations(wanted.map((one) => one.name));
+    for (const [name, lane] of fresh) {
+      this.#lanes.set(name, lane);
+      lane.sender.start();
+    }
+    for (const [name] of changed) if (!fresh.has(name)) this.#lanes.get(name)?.sender.credentialChanged();
+  }
+
+  wake(): void {
+    for (const { sender } of this.#lanes.values()) sender.wake();
+  }
+
+  status() {
+    return [...this.#lanes.values()].map(({ sender }) => sender.status());
+  }
+
+  /** Fingerprint of the credential that the next request to the service of `api.*` carries. */
+  fingerprint(): string | null {
+    return this.#credentials.get(PRIMARY)?.fingerprint ?? null;
+  }
+
+  /** Lets requests in flight finish, for at most `deadline` ms. */
+  async stop(deadline: number): Promise<void> {
+    await Promise.all([...this.#lanes.keys()].map((name) => this.#end(name, deadline)));
+  }
+
+  async #make(config: Config, { name, type, endpoint, timeout }: Settings): Promise<Omit<Lane, 'made'>> {
+    const { host, log, spool, onOutcome, onSkew } = this.#options;
+    const transport = new Transport({ endpoint, tls: config.tls, proxy: config.proxy });
+    const credential = () => this.#credentials.get(name) ?? NO_CREDENTIAL;
+    const options = { name, endpoint, credential, transport, host, timeout, onSkew };
+    const destination =
+      type === 'scout' ? new ScoutDestination(options) : new (await import('../exporters/otlp-destination.ts')).OtlpDestination(options);
+    const sender = new Sender({ destination, spool, host, log, onOutcome: (batch, outcome) => onOutcome(name, batch, outcome) });
+    return { destination, sender };
+  }
+
+  async #end(name: string, deadline = 5_000): Promise<void> {
+    const lane = this.#lanes.get(name);
+    if (!lane) return;
+    this.#lanes.delete(name);
+    await lane.sender.stop(deadline);
+    lane.destination.close();
+  }
+}
+
+/** One destination as the configuration has it, the service of `api.*` and the further ones alike. */
+interface Settings {
+  name: string;
+  type: DestinationConfig['type'];
+  endpoint: string;
+  timeout: number;
+  credential: Credential;
+}
+
+const NO_CREDENTIAL: Credential = { fingerprint: '', headers: () => ({}) };
+
+function settings(config: Config): Settings[] {
+  const { endpoint, timeout } = config.api;
+  const main: Settings = { name: PRIMARY, type: 'scout', endpoint, timeout, credential: createCredential(config.api) };
+  const further = config.destinations.map(({ name, type, endpoint, auth, key }) => {
+    const credential = auth === 'none' || key === undefined ? NO_CREDENTIAL : createCredential({ ...config.api, auth, key });
+    return { name, type, endpoint, timeout, credential };
+  });
+  return [main, ...further];
+}
+
+/** All that decides whether connections must be made anew: the address, and certificates by what their files hold. */
+function signature(config: Config, one: Settings): string {
+  const { ca_file, cert_file, key_file } = config.tls;
+  const contents = [ca_file, cert_file, key_file].map((path) => (path ? readFileSync(path, 'latin1') : null));
+  return JSON.stringify([one.endpoint, one.type, one.timeout, config.proxy, config.tls, contents]);
+}

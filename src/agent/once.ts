@@ -1,0 +1,26 @@
+import { ScoutError } from '../support/errors.ts';
+import { realHost } from '../support/host.ts';
+import { createLogger } from '../support/logger.ts';
+import { Agent, type HeartbeatReport, type Runnable } from './agent.ts';
+import { runChecker } from './checker.ts';
+
+/**
+ * Samples and sends one heartbeat where no agent runs, through the same outbox, so that numbers go on without a gap.
+ * `args` are those of `run`. Throws the first problem of the configuration, or AGENT_RUNNING.
+ */
+export async function sendOnce(args: string[]): Promise<HeartbeatReport & { fingerprint: string | null }> {
+  const check = () => runChecker(args);
+  const { checked } = await check();
+  const problem = checked?.problems.find((one) => one.severity === 'error');
+  if (problem) throw ScoutError.of(problem);
+  if (!checked?.config) throw new ScoutError('INTERNAL', { detail: 'the checker gave no configuration' });
+  const { config } = checked;
+  const log = createLogger({ level: 'error', format: config.log.format, secrets: () => [config.api.key ?? ''].filter(Boolean) });
+  const agent = new Agent({ host: realHost(config.host), log, checked: checked as Runnable, check, onStop: () => {} });
+  await agent.start({ schedule: false });
+  try {
+    return { ...(await agent.heartbeat()), fingerprint: agent.status().key.fingerprint };
+  } finally {
+    await agent.stop();
+  }
+}

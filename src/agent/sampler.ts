@@ -1,0 +1,94 @@
+import { readBootTime } from '../collectors/boot.ts';
+import { type CollectorStatus, Runner } from '../collectors/runner.ts';
+import type { Config } from '../config/schema.ts';
+import type { Spool } from '../delivery/spool.ts';
+import type { Metric } from '../protocol/heartbeat.ts';
+import { detailOf } from '../support/errors.ts';
+import type { Host } from '../support/host.ts';
+import type { Log } from '../support/log.ts';
+import { makeHeartbeat } from './heartbeat.ts';
+import { InventoryFeed } from './inventory.ts';
+
+/** Where one heartbeat stands in the order. */
+export interface Position {
+  instance: string;
+  sequence: number;
+}
+
+interface Options {
+  host: Host;
+  log: Log;
+  config: Config;
+  spool: Spool;
+  /** The agent's metrics of itself, asked for at each sample. */
+  own(): Metric[];
+}
+
+/** Turns a moment of the host into a heartbeat that is safe on disk. */
+export class Sampler {
+  readonly #options: Options;
+  readonly #inventory: InventoryFeed;
+  readonly #bootTime: number | undefined;
+  #config: Config;
+  #runner: Runner;
+
+  /** How each collector fared the last time. */
+  statuses: CollectorStatus[] = [];
+  /** What was found the last time. */
+  metrics: Metric[] = [];
+  /** The last heartbeat made. */
+  last: { time: number; sequence: number } | null = null;
+
+  constructor(options: Options) {
+    const { host, log, config } = options;
+    this.#options = options;
+    this.#config = config;
+    this.#bootTime = readBootTime(host);
+    this.#inventory = new InventoryFeed(host, (error) => log.warn({ detail: detailOf(error) }, 'the inventory could not be read'));
+    this.#runner = new Runner(host, config.collectors);
+  }
+
+  /** Calls of collectors that hang in the kernel (a dead network mount). */
+  get hung(): number {
+    return this.#runner.hung;
+  }
+
+  /** Samples by another configuration from now on. */
+  apply(config: Config): void {
+    const before = this.#config;
+    this.#config = config;
+    if (JSON.stringify(config.collectors) === JSON.stringify(before.collectors)) return;
+    this.#runner.close();
+    this.#runner = new Runner(this.#options.host, config.collectors);
+  }
+
+  /** Samples once; the heartbeat is durable when this returns (or, where the disk fails, safe in memory and said so). */
+  async sample(): Promise<Position> {
+    const { host, spool, own } = this.#options;
+    const { interval, host_name, collectors } = this.#config;
+    const time = host.now();
+    const { metrics, statuses } = await this.#runner.collect();
+    this.statuses = statuses;
+    this.metrics = [...metrics, ...own()];
+    const sampled = {
+      time,
+      interval,
+      hostName: host_name ?? host.hostname(),
+      bootTime: this.#bootTime,
+      inventory: collectors.inventory.enabled ? this.#inventory.take() : undefined,
+      metrics: this.metrics,
+    };
+    let instance = '';
+    const sequence = spool.append((given, number) => {
+      instance = given;
+      return { json: JSON.stringify(makeHeartbeat(sampled, given, number)), time };
+    });
+    this.last = { time, sequence };
+    return { instance, sequence };
+  }
+
+  close(): void {
+    this.#inventory.stop();
+    this.#runner.close();
+  }
+}
