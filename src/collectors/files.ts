@@ -1,0 +1,167 @@
+import fs from 'node:fs';
+import type { Host } from '../support/host.ts';
+
+/** Samples for which a file that was not there is not looked for again, and an open one is kept though nobody reads it. */
+const MEMORY = 60;
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'EOPNOTSUPP', 'ENOTSUP']);
+
+/** Whether an error means that this kernel or machine has no such file, rather than that reading it failed. */
+export function isAbsent(error: unknown): boolean {
+  return ABSENT.has((error as NodeJS.ErrnoException)?.code ?? '');
+}
+
+/**
+ * The kernel's files as the collectors of one runner read them: descriptors stay open and are read again from offset
+ * 0, where procfs and sysfs generate the text anew (a read costs about half of open, read and close); a file that
+ * several collectors want is read once a sample; everything passes through one buffer. Text is decoded as latin1.
+ */
+export class Files {
+  #buffer = Buffer.allocUnsafeSlow(32_768);
+  readonly #open = new Map<string, { fd: number; used: number }>();
+  readonly #texts = new Map<string, string>();
+  readonly #missing = new Map<string, { error: unknown; until: number }>();
+  #sample = 0;
+
+  /** Begins a sample: what was read before is read anew. */
+  next(): void {
+    this.#sample++;
+    this.#texts.clear();
+    if (this.#sample % MEMORY === 0) this.#forget();
+  }
+
+  /** Text of a file, read once a sample. Throws the error of the system when it cannot be read. */
+  text(path: string): string {
+    const known = this.#texts.get(path);
+    if (known !== undefined) return known;
+    const missing = this.#missing.get(path);
+    if (missing && this.#sample < missing.until) throw missing.error;
+    try {
+      const text = this.#read(path);
+      this.#texts.set(path, text);
+      return text;
+    } catch (error) {
+      if (isAbsent(error)) this.#missing.set(path, { error, until: this.#sample + MEMORY });
+      throw error;
+    }
+  }
+
+  /** Like `text`; undefined where the kernel has no such file. */
+  optional(path: string): string | undefined {
+    try {
+      return this.text(path);
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** A short file that is read whole by one call and not kept open: /proc/PID/stat. Undefined when it is gone. */
+  brief(path: string): string | undefined {
+    let fd: number;
+    try {
+      fd = fs.openSync(path, 'r');
+    } catch {
+      return undefined;
+    }
+    try {
+      return this.#buffer.toString('latin1', 0, fs.readSync(fd, this.#buffer, 0, this.#buffer.length, 0));
+    } catch {
+      return undefined;
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  /**
+   * Reads a long file piece by piece, each but the last ending with a newline, and stops after `most` bytes.
+   * Returns whether it came to the end.
+   */
+  pieces(path: string, most: number, visit: (text: string) => void): boolean {
+    const fd = fs.openSync(path, 'r');
+    try {
+      let rest = '';
+      for (let total = 0; total < most; ) {
+        const length = fs.readSync(fd, this.#buffer, 0, this.#buffer.length, null);
+        if (length === 0) {
+          if (rest) visit(rest);
+          return true;
+        }
+        total += length;
+        const text = rest + this.#buffer.toString('latin1', 0, length);
+        const end = text.lastIndexOf('\n') + 1;
+        visit(text.slice(0, end));
+        rest = text.slice(end);
+      }
+      return false;
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  close(): void {
+    for (const { fd } of this.#open.values()) fs.closeSync(fd);
+    this.#open.clear();
+    this.#texts.clear();
+  }
+
+  /** Interfaces and sensors come and go; what they left behind must not gather. */
+  #forget(): void {
+    for (const [path, { fd, used }] of this.#open) {
+      if (this.#sample - used < MEMORY) continue;
+      this.#open.delete(path);
+      fs.closeSync(fd);
+    }
+    for (const [path, { until }] of this.#missing) if (until <= this.#sample) this.#missing.delete(path);
+  }
+
+  #read(path: string): string {
+    const kept = this.#open.get(path);
+    if (kept !== undefined) {
+      kept.used = this.#sample;
+      try {
+        return this.#readFrom(kept.fd);
+      } catch {
+        // ESTALE, ENODEV, EBADF: what it was opened on is gone; it may have come back under the same name.
+        this.#open.delete(path);
+        fs.closeSync(kept.fd);
+      }
+    }
+    const fd = fs.openSync(path, 'r');
+    try {
+      const text = this.#readFrom(fd);
+      this.#open.set(path, { fd, used: this.#sample });
+      return text;
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** A seq_file answers about a page at a time, so one short read is not the end. */
+  #readFrom(fd: number): string {
+    let length = 0;
+    for (;;) {
+      if (length === this.#buffer.length) {
+        const larger = Buffer.allocUnsafeSlow(this.#buffer.length * 2);
+        this.#buffer.copy(larger);
+        this.#buffer = larger;
+      }
+      const got = fs.readSync(fd, this.#buffer, length, this.#buffer.length - length, length);
+      if (got === 0) return this.#buffer.toString('latin1', 0, length);
+      length += got;
+    }
+  }
+}
+
+/** Folder of the network files of the host: of its first process where its procfs is mounted elsewhere, since `self` is then the container. */
+export function netFolder(host: Host): string {
+  return host.proc === '/proc' ? '/proc/net' : `${host.proc}/1/net`;
+}
+
+/** Whether `name` is one of `patterns`, in which `*` matches any text. */
+export function matcher(patterns: string[]): (name: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const source = patterns.map((pattern) => pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')).join('|');
+  const expression = new RegExp(`^(?:${source})$`, 's');
+  return (name) => expression.test(name);
+}

@@ -1,0 +1,142 @@
+import { readdirSync } from 'node:fs';
+import { parseNumbers } from '../procfs/numbers.ts';
+import { type PidStat, parsePidStat } from '../procfs/pidstat.ts';
+import { parseStat, TICKS } from '../procfs/stat.ts';
+import { parseUptime } from '../procfs/uptime.ts';
+import type { Metric, Point } from '../protocol/heartbeat.ts';
+import type { Host } from '../support/host.ts';
+import { type Collector, type CollectorDefinition, metric, rows } from './collector.ts';
+import type { Files } from './files.ts';
+import { pageSize } from './pages.ts';
+
+/** Kernel threads outnumber processes on a small host and seldom matter: each is read with every sixth sample. */
+const KERNEL_TURN = 6;
+
+/** Words of the conventions where they have one (`process.state`), then ours; letters of proc_pid_stat(5). */
+const STATES: Record<string, string> = {
+  R: 'running',
+  S: 'sleeping',
+  D: 'blocked',
+  I: 'idle',
+  T: 'stopped',
+  t: 'stopped',
+  Z: 'defunct',
+  X: 'defunct',
+};
+
+interface Known {
+  stat: PidStat;
+  /** Ticks used since the reading before, a second. */
+  rate: number;
+  /** Monotonic ms of this reading. */
+  read: number;
+  sample: number;
+}
+
+class Processes implements Collector {
+  readonly #host: Host;
+  readonly #files: Files;
+  readonly #top: number;
+  readonly #page: number;
+  readonly #known = new Map<string, Known>();
+  #sample = 0;
+
+  constructor(host: Host, top: number, files: Files) {
+    this.#host = host;
+    this.#files = files;
+    this.#top = top;
+    this.#page = pageSize(host);
+  }
+
+  collect(): Metric[] {
+    this.#read();
+    const states: Record<string, number> = { running: 0, sleeping: 0, blocked: 0, idle: 0, stopped: 0, defunct: 0 };
+    for (const { stat } of this.#known.values()) {
+      const state = STATES[stat.state] ?? 'sleeping';
+      states[state] = (states[state] ?? 0) + 1;
+    }
+    const { forks, running, blocked } = parseStat(this.#files.text(`${this.#host.proc}/stat`));
+    const [limit] = parseNumbers(this.#files.optional(`${this.#host.proc}/sys/kernel/threads-max`) ?? '');
+    const metrics = [
+      metric('system.process.count', '{process}', 'updowncounter', ['process.state'], rows(states)),
+      metric('scout.process.runnable', '{process}', 'gauge', ['state'], rows({ running, blocked })),
+    ];
+    if (forks !== undefined) metrics.push(metric('system.process.created', '{process}', 'counter', [], [[forks]]));
+    if (limit !== undefined) metrics.push(metric('system.process.limit', '{thread}', 'updowncounter', [], [[limit]]));
+    return this.#top === 0 ? metrics : [...metrics, ...this.#largest()];
+  }
+
+  #read(): void {
+    const now = this.#host.monotonic();
+    const sample = ++this.#sample;
+    const uptime = parseUptime(this.#files.text(`${this.#host.proc}/uptime`)) ?? 0;
+    for (const name of readdirSync(this.#host.proc)) {
+      const first = name.charCodeAt(0);
+      if (first < 49 || first > 57) continue;
+      const before = this.#known.get(name);
+      if (before?.stat.kernelThread && (before.stat.pid + sample) % KERNEL_TURN !== 0) {
+        before.sample = sample;
+        continue;
+      }
+      const stat = parsePidStat(this.#files.brief(`${this.#host.proc}/${name}/stat`) ?? '');
+      if (!stat) continue;
+      const used = stat.userTime + stat.systemTime;
+      const same = before?.stat.startTime === stat.startTime ? before : undefined;
+      // A process met for the first time ranks by its average since it started.
+      const rate = same
+        ? ((used - same.stat.userTime - same.stat.systemTime) * 1_000) / Math.max(now - same.read, 1)
+        : used / Math.max(uptime - stat.startTime / TICKS, 1);
+      if (same) Object.assign(same, { stat, rate, read: now, sample });
+      else this.#known.set(name, { stat, rate, read: now, sample });
+    }
+    for (const [name, known] of this.#known) if (known.sample !== sample) this.#known.delete(name);
+  }
+
+  #largest(): Metric[] {
+    const all = [...this.#known.values()];
+    const chosen = new Set([...largest(all, this.#top, (known) => known.rate), ...largest(all, this.#top, (known) => known.stat.resident)]);
+    const time: Point[] = [];
+    const memory: Point[] = [];
+    const virtual: Point[] = [];
+    const threads: Point[] = [];
+    const faults: Point[] = [];
+    for (const { stat } of chosen) {
+      const { pid, name } = stat;
+      time.push([pid, name, 'user', stat.userTime / TICKS], [pid, name, 'system', stat.systemTime / TICKS]);
+      memory.push([pid, name, stat.resident * this.#page]);
+      virtual.push([pid, name, stat.virtual]);
+      threads.push([pid, name, stat.threads]);
+      faults.push([pid, name, stat.majorFaults]);
+    }
+    const named = ['process.pid', 'process.executable.name'];
+    return [
+      metric('process.cpu.time', 's', 'counter', [...named, 'cpu.mode'], time),
+      metric('process.memory.usage', 'By', 'updowncounter', named, memory),
+      metric('process.memory.virtual', 'By', 'updowncounter', named, virtual),
+      metric('process.thread.count', '{thread}', 'updowncounter', named, threads),
+      metric('scout.process.major_faults', '{fault}', 'counter', named, faults),
+    ];
+  }
+}
+
+/** The `count` of `all` with the highest `weight` above zero. A few passes cost less than sorting all. */
+function largest(all: Known[], count: number, weight: (known: Known) => number): Known[] {
+  const best: Known[] = [];
+  for (const known of all) {
+    const value = weight(known);
+    if (value <= 0) continue;
+    const last = best[best.length - 1];
+    if (best.length === count && last && weight(last) >= value) continue;
+    let at = best.length;
+    while (at > 0 && weight(best[at - 1] as Known) < value) at--;
+    best.splice(at, 0, known);
+    if (best.length > count) best.pop();
+  }
+  return best;
+}
+
+export const processes: CollectorDefinition<'processes'> = {
+  name: 'processes',
+  summary: 'Processes by state, forks, and the largest by processor time and memory.',
+  create: (host, settings, files) => new Processes(host, settings.top, files),
+};

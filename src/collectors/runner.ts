@@ -1,0 +1,91 @@
+import type { CollectorsConfig } from '../config/schema.ts';
+import type { Metric, Point } from '../protocol/heartbeat.ts';
+import { detailOf } from '../support/errors.ts';
+import type { Host } from '../support/host.ts';
+import { type Collector, type CollectorDefinition, type CollectorName, metric, round } from './collector.ts';
+import { Files, isAbsent } from './files.ts';
+import { COLLECTORS, definitionsFor } from './registry.ts';
+
+/** How the last run of a collector went. */
+export interface CollectorStatus {
+  name: string;
+  /** `stale`: collected, but something it asked did not answer. `unsupported`: this kernel or machine has nothing of the kind. */
+  state: 'ok' | 'failed' | 'stale' | 'unsupported';
+  /** Seconds that it took. */
+  duration: number;
+  detail?: string;
+}
+
+export interface Collected {
+  metrics: Metric[];
+  statuses: CollectorStatus[];
+}
+
+/** Runs the collectors that are switched on, one after the other, each timed and none able to spoil another. */
+export class Runner {
+  readonly #host: Host;
+  readonly #files = new Files();
+  readonly #collectors = new Map<CollectorName, Collector | undefined>();
+
+  constructor(host: Host, settings: CollectorsConfig, definitions: readonly CollectorDefinition[] = definitionsFor(host)) {
+    this.#host = host;
+    const known = new Map(definitions.map((definition) => [definition.name, definition]));
+    for (const name of new Set([...COLLECTORS.map((collector) => collector.name), ...known.keys()])) {
+      if (!settings[name].enabled) continue;
+      this.#collectors.set(name, known.get(name)?.create(host, settings[name], this.#files));
+    }
+  }
+
+  /** One sample. Never throws: what failed stands in the statuses, and in `scout.collector.success`. */
+  async collect(): Promise<Collected> {
+    this.#files.next();
+    const metrics: Metric[] = [];
+    const statuses: CollectorStatus[] = [];
+    for (const [name, collector] of this.#collectors) {
+      const started = this.#host.monotonic();
+      const status: CollectorStatus = { name, state: 'ok', duration: 0 };
+      try {
+        if (!collector) throw Object.assign(new Error(`not on ${this.#host.platform}`), { code: 'ENOENT' });
+        const found = collector.collect();
+        // Most are synchronous, and a turn of the loop for each would only add to the cost.
+        for (const one of found instanceof Promise ? await found : found) metrics.push(one);
+        const stale = collector.stale?.() ?? [];
+        if (stale.length > 0) Object.assign(status, { state: 'stale', detail: `no answer from ${stale.join(', ')}` });
+      } catch (error) {
+        status.state = isAbsent(error) ? 'unsupported' : 'failed';
+        status.detail = detailOf(error);
+      }
+      status.duration = round((this.#host.monotonic() - started) / 1_000, 6);
+      statuses.push(status);
+    }
+    metrics.push(...ownMetrics(statuses));
+    return { metrics, statuses };
+  }
+
+  /** Calls into the kernel that have not returned; each keeps a thread, and keeps the process from ending by itself. */
+  get hung(): number {
+    let count = 0;
+    for (const collector of this.#collectors.values()) count += collector?.hung?.() ?? 0;
+    return count;
+  }
+
+  /** Closes what is kept open. The runner is of no use afterwards. */
+  close(): void {
+    for (const collector of this.#collectors.values()) collector?.close?.();
+    this.#files.close();
+  }
+}
+
+function ownMetrics(statuses: CollectorStatus[]): Metric[] {
+  const success: Point[] = [];
+  const duration: Point[] = [];
+  for (const { name, state, duration: seconds } of statuses) {
+    if (state === 'unsupported') continue;
+    success.push([name, state === 'failed' ? 0 : 1]);
+    duration.push([name, seconds]);
+  }
+  return [
+    metric('scout.collector.success', '1', 'gauge', ['collector'], success),
+    metric('scout.collector.duration', 's', 'gauge', ['collector'], duration),
+  ];
+}

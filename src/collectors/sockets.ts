@@ -1,0 +1,138 @@
+import { type Counters, parseNetSnmp, parseNetSnmp6 } from '../procfs/netsnmp.ts';
+import { countTcpStates, TCP_STATES } from '../procfs/nettcp.ts';
+import { parseSockstat } from '../procfs/sockstat.ts';
+import type { Metric, Point } from '../protocol/heartbeat.ts';
+import type { Host } from '../support/host.ts';
+import { type Collector, type CollectorDefinition, metric, rows } from './collector.ts';
+import { type Files, isAbsent, netFolder } from './files.ts';
+import { pageSize } from './pages.ts';
+
+/** Bytes of net/tcp and net/tcp6 read at most, some 28,000 connections each. */
+const MOST_BYTES = 4 * 2 ** 20;
+/** The kernel walks its whole hash table for net/tcp, milliseconds even with no connection: not with every sample. */
+const LEAST_PAUSE = 60_000;
+/** And then at most this share of one processor: the pause is that many times what reading took. */
+const PAUSE_FACTOR = 10_000;
+
+class Sockets implements Collector {
+  readonly #host: Host;
+  readonly #files: Files;
+  readonly #folder: string;
+  #states: Metric[] = [];
+  #statesDue = Number.NEGATIVE_INFINITY;
+
+  constructor(host: Host, files: Files) {
+    this.#host = host;
+    this.#files = files;
+    this.#folder = netFolder(host);
+  }
+
+  collect(): Metric[] {
+    const snmp = this.#files.text(`${this.#folder}/snmp`);
+    const tcp = parseNetSnmp(snmp, 'Tcp');
+    const metrics = [
+      ...this.#sockstat(),
+      metric('scout.tcp.events', '{event}', 'counter', ['event'], rows({ ...tcpEvents(tcp), ...this.#extended() })),
+    ];
+    if (tcp.CurrEstab !== undefined) metrics.push(metric('scout.tcp.established', '{connection}', 'updowncounter', [], [[tcp.CurrEstab]]));
+    const udp = rows(udpEvents(parseNetSnmp(snmp, 'Udp'))).map(([event, value]): Point => ['ipv4', event as string, value as number]);
+    const snmp6 = this.#files.optional(`${this.#folder}/snmp6`);
+    if (snmp6 !== undefined)
+      for (const [event, value] of rows(udpEvents(parseNetSnmp6(snmp6, 'Udp6')))) udp.push(['ipv6', event as string, value as number]);
+    metrics.push(metric('scout.udp.events', '{event}', 'counter', ['network.type', 'event'], udp));
+    if (this.#host.monotonic() >= this.#statesDue) this.#countStates();
+    return [...metrics, ...this.#states];
+  }
+
+  #sockstat(): Metric[] {
+    const counts: Point[] = [];
+    const memory: Point[] = [];
+    const page = pageSize(this.#host);
+    const add = (text: string | undefined) => {
+      for (const [protocol, found] of Object.entries(parseSockstat(text ?? ''))) {
+        const name = protocol.toLowerCase();
+        // UDP-Lite and IP fragments: nobody asks for them.
+        if (!found || name.startsWith('udplite') || name.startsWith('frag')) continue;
+        for (const [state, value] of Object.entries(found)) {
+          if (state === 'mem') memory.push([name, value * page]);
+          else counts.push([name, state, value]);
+        }
+      }
+    };
+    add(this.#files.text(`${this.#folder}/sockstat`));
+    add(this.#files.optional(`${this.#folder}/sockstat6`));
+    return [
+      metric('scout.sockets', '{socket}', 'updowncounter', ['protocol', 'state'], counts),
+      metric('scout.sockets.memory', 'By', 'updowncounter', ['protocol'], memory),
+    ];
+  }
+
+  #extended(): Record<string, number | undefined> {
+    const found = parseNetSnmp(this.#files.optional(`${this.#folder}/netstat`) ?? '', 'TcpExt');
+    return {
+      listen_overflow: found.ListenOverflows,
+      listen_drop: found.ListenDrops,
+      syncookie_sent: found.SyncookiesSent,
+      timeout: found.TCPTimeouts,
+      backlog_drop: found.TCPBacklogDrop,
+      abort_on_memory: found.TCPAbortOnMemory,
+    };
+  }
+
+  #countStates(): void {
+    const started = this.#host.monotonic();
+    const counts: number[] = [];
+    let whole = true;
+    for (const file of ['tcp', 'tcp6']) {
+      try {
+        whole = this.#files.pieces(`${this.#folder}/${file}`, MOST_BYTES, (text) => countTcpStates(text, counts)) && whole;
+      } catch (error) {
+        // No IPv6.
+        if (!isAbsent(error)) throw error;
+      }
+    }
+    const byState: Record<string, number> = {};
+    for (const [index, state] of TCP_STATES.entries()) if (state) byState[state] = (byState[state] ?? 0) + (counts[index] ?? 0);
+    this.#states = [
+      metric(
+        'system.network.connection.count',
+        '{connection}',
+        'updowncounter',
+        ['network.transport', 'network.connection.state'],
+        Object.entries(byState).map(([state, count]) => ['tcp', state, count]),
+      ),
+      ...(whole ? [] : [metric('scout.tcp.states_cut', '1', 'gauge', [], [[1]])]),
+    ];
+    const ended = this.#host.monotonic();
+    this.#statesDue = ended + Math.max(LEAST_PAUSE, (ended - started) * PAUSE_FACTOR);
+  }
+}
+
+const tcpEvents = (found: Counters) => ({
+  active_open: found.ActiveOpens,
+  passive_open: found.PassiveOpens,
+  failed_attempt: found.AttemptFails,
+  established_reset: found.EstabResets,
+  segment_in: found.InSegs,
+  segment_out: found.OutSegs,
+  retransmit: found.RetransSegs,
+  in_error: found.InErrs,
+  reset_sent: found.OutRsts,
+  checksum_error: found.InCsumErrors,
+});
+
+const udpEvents = (found: Counters) => ({
+  datagram_in: found.InDatagrams,
+  datagram_out: found.OutDatagrams,
+  no_port: found.NoPorts,
+  in_error: found.InErrors,
+  receive_buffer_error: found.RcvbufErrors,
+  send_buffer_error: found.SndbufErrors,
+  checksum_error: found.InCsumErrors,
+});
+
+export const sockets: CollectorDefinition<'sockets'> = {
+  name: 'sockets',
+  summary: 'TCP and UDP: connections by state, retransmits, errors, socket counts.',
+  create: (host, _settings, files) => new Sockets(host, files),
+};
