@@ -1,5 +1,5 @@
 /** Builds dist/agent and dist/hub: one bundle a program, split where a module is imported only when used. */
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -24,3 +24,11 @@ for (const name of ['agent', 'hub']) {
     logLevel: 'warning',
   });
 }
+
+// What the hub's pages load stands beside its bundle (src/hub/pages/assets.ts).
+cpSync(`${root}src/hub/pages/assets`, `${root}dist/hub/assets`, { recursive: true });
+for (const [from, to] of [
+  ['uPlot.iife.min.js', 'uplot.js'],
+  ['uPlot.min.css', 'uplot.css'],
+])
+  cpSync(`${root}node_modules/uplot/dist/${from}`, `${root}dist/hub/assets/${to}`);

@@ -1,0 +1,80 @@
+import type { Hono } from 'hono';
+import { ScoutError } from '../../support/errors.ts';
+import type { Hub } from '../hub.ts';
+import { Refusal } from '../problems.ts';
+import { listServers, rfc3339, showServer } from '../servers.ts';
+import type { Sessions } from '../session.ts';
+import { headers, requireUser } from './guard.ts';
+import { MOST_POINTS, readings, stepOf } from './readings.ts';
+import { type Attributes, ratesOf, valuesOf } from './series.ts';
+
+const HOUR_MS = 3_600_000;
+/** Longest range that one request may ask for. */
+const LONGEST_MS = 31 * 24 * HOUR_MS;
+
+/** Mounts what signed-in people and their scripts read: servers, and the series behind the charts. */
+export function mountApi(app: Hono, hub: Hub, sessions: Sessions): void {
+  const user = requireUser(sessions, 'api');
+
+  app.get('/api/v1/servers', headers, user, async (c) => c.json(await listServers(hub)));
+
+  app.get('/api/v1/servers/:name', headers, user, async (c) => {
+    try {
+      return c.json(await showServer(hub, c.req.param('name')));
+    } catch (error) {
+      return known(error);
+    }
+  });
+
+  app.get('/api/v1/servers/:name/series', headers, user, async (c) => {
+    try {
+      const { metric, from, to } = c.req.query();
+      if (!metric) throw invalid('Name one metric: ?metric=system.cpu.time');
+      const until = instant(to, hub.now());
+      const since = instant(from, until - HOUR_MS);
+      if (Number.isNaN(since) || Number.isNaN(until))
+        throw invalid('`from` and `to` are times such as 2026-01-31T12:00:00Z, or milliseconds since the epoch.');
+      if (since >= until || until - since > LONGEST_MS) throw invalid('`from` lies before `to`, and at most 31 days before it.');
+      return c.json(await seriesOf(hub, c.req.param('name'), metric, since, until));
+    } catch (error) {
+      return known(error);
+    }
+  });
+}
+
+/** Series of one metric: gauges as read, counters as gain per second, downsampled to at most 500 points. */
+async function seriesOf(hub: Hub, name: string, metric: string, from: number, to: number) {
+  const { server_id, interval } = await showServer(hub, name);
+  const step = stepOf(from, to, interval ?? 10);
+  const found = await readings(hub.store, server_id, { from, to, interval: interval ?? 10, names: new Set([metric]) });
+  const described = found.findLast((reading) => reading.metrics.has(metric))?.metrics.get(metric);
+  const counter = described?.type === 'counter';
+  const { times, lines } = (counter ? ratesOf : valuesOf)(found, metric, (row) => JSON.stringify(row), step);
+  const series = [...lines].map(([label, values]) => ({ attributes: JSON.parse(label) as Attributes, values }));
+  const unit = described ? `${described.unit}${counter ? '/s' : ''}` : null;
+  return {
+    server: name,
+    metric,
+    unit,
+    kind: counter ? 'rate' : 'value',
+    from: rfc3339(from),
+    to: rfc3339(to),
+    most_points: MOST_POINTS,
+    times,
+    series,
+  };
+}
+
+function instant(text: string | undefined, otherwise: number): number {
+  if (text === undefined || text === '') return otherwise;
+  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  return Number.isSafeInteger(ms) && ms <= 8.64e15 ? ms : Number.NaN;
+}
+
+const invalid = (detail: string): Refusal => new Refusal('bad_request', detail);
+
+function known(error: unknown): never {
+  throw error instanceof ScoutError && error.code === 'HUB_SERVER_UNKNOWN'
+    ? new Refusal('not_found', `There is no server of this name.`)
+    : error;
+}

@@ -1,0 +1,135 @@
+import { html } from 'hono/html';
+import { formatDuration } from '../../support/durations.ts';
+import type { ServerState } from '../servers.ts';
+import { type FleetLine, type FleetQuery, type FleetView, fleetUrl, PAGE_SIZE, type Sort, STATES } from './fleet.ts';
+import { ago, forLong, formatCount, type Markup } from './format.ts';
+import { liveControls } from './layout.ts';
+
+/** What each state means, for those who meet it the first time. */
+const MEANINGS: Record<ServerState, string> = {
+  alive: 'heard from within two intervals',
+  late: 'a heartbeat or more is missing',
+  silent: 'not heard from for ten intervals',
+  never: 'registered, no heartbeat yet',
+};
+
+/** A state: a dot and its word. */
+export function stateBadge(state: ServerState): Markup {
+  return html`<span class="state ${state}" title="${MEANINGS[state]}"><span class="dot" aria-hidden="true"></span>${state}</span>`;
+}
+
+/** Address of a server's page. */
+export const serverUrl = (name: string): string => `/servers/${encodeURIComponent(name)}`;
+
+/** The fleet page's content around what refreshes. */
+export function fleetBody(view: FleetView, now: number): Markup {
+  const { query } = view;
+  if (view.total === 0) return emptyFleet();
+  return html`<div class="title"><h1>Fleet</h1>${liveControls}</div>
+<form class="search" method="get" action="/" role="search" id="search">
+<label for="q">Search</label>
+<input id="q" name="q" type="search" value="${query.search}" placeholder="Name, host, version or fingerprint" maxlength="200" autocomplete="off" spellcheck="false">
+${query.state && html`<input type="hidden" name="state" value="${query.state}">`}
+${query.sort !== 'state' && html`<input type="hidden" name="sort" value="${query.sort}">`}
+${query.descending && html`<input type="hidden" name="dir" value="desc">`}
+<button type="submit">Search</button>
+</form>
+<div id="live" data-every="5000">${fleetFragment(view, now)}</div>`;
+}
+
+/** What of the fleet page refreshes. */
+export function fleetFragment(view: FleetView, now: number): Markup {
+  if (view.total === 0) return emptyFleet();
+  return html`${countsRow(view)}
+${view.found === 0 ? nothingFound(view.query) : html`${fleetTable(view, now)}${pager(view)}`}`;
+}
+
+function countsRow({ query, counts, total }: FleetView): Markup {
+  const item = (state: ServerState | undefined, count: number) =>
+    html`<li><a href="${fleetUrl({ ...query, state, page: 1 })}" class="count ${state ?? 'all'}"${
+      query.state === state && html` aria-current="true"`
+    } data-soft id="count-${state ?? 'all'}"${state && html` title="${MEANINGS[state]}"`}><b>${formatCount(count)}</b> <span>${state && html`<span class="dot" aria-hidden="true"></span>`}${
+      state ?? 'all'
+    }</span></a></li>`;
+  return html`<ul class="counts" aria-label="Servers by state">${[item(undefined, total), ...STATES.map((state) => item(state, counts[state]))]}</ul>`;
+}
+
+const COLUMNS: [Sort, string, string?][] = [
+  ['name', 'Server'],
+  ['state', 'State'],
+  ['seen', 'Last heartbeat'],
+  ['interval', 'Every', 'number'],
+  ['version', 'Agent'],
+  ['key', 'Key'],
+  ['accepted', 'Accepted', 'number'],
+];
+
+function fleetTable({ query, lines, found, total }: FleetView, now: number): Markup {
+  const first = (query.page - 1) * PAGE_SIZE + 1;
+  const shown =
+    found > PAGE_SIZE
+      ? `Servers ${first} to ${first + lines.length - 1} of ${formatCount(found)}`
+      : `${formatCount(found)} of ${formatCount(total)} servers`;
+  return html`<table class="fleet" role="table">
+<caption class="quiet">${shown}</caption>
+<thead role="rowgroup"><tr role="row">${COLUMNS.map(([sort, label, kind]) => heading(query, sort, label, kind))}</tr></thead>
+<tbody role="rowgroup">${lines.map((line) => fleetRow(line, now))}</tbody>
+</table>`;
+}
+
+function heading(query: FleetQuery, sort: Sort, label: string, kind?: string): Markup {
+  const active = query.sort === sort;
+  const descending = active && !query.descending;
+  const direction = active && (query.descending ? 'descending' : 'ascending');
+  return html`<th scope="col" role="columnheader"${kind && html` class="${kind}"`}${direction && html` aria-sort="${direction}"`}><a href="${fleetUrl(
+    {
+      ...query,
+      sort,
+      descending,
+      page: 1,
+    },
+  )}" class="sort" data-soft id="sort-${sort}">${label}<span class="arrow" aria-hidden="true">${active && (query.descending ? '▼' : '▲')}</span></a></th>`;
+}
+
+function fleetRow({ server, state, since, latest, key, accepted }: FleetLine, now: number): Markup {
+  const none = html`<span class="quiet">–</span>`;
+  return html`<tr role="row">
+<th scope="row" role="rowheader"><a href="${serverUrl(server.name)}" id="server-${server.id}">${server.name}</a>${
+    latest && latest.hostName !== server.name && html`<small class="quiet">${latest.hostName}</small>`
+  }</th>
+<td role="cell">${stateBadge(state)}${since !== undefined && html`<small class="quiet">for ${forLong(since, now)}</small>`}</td>
+<td role="cell" data-label="Last heartbeat">${latest ? ago(latest.received, now) : none}</td>
+<td role="cell" data-label="Every" class="number">${latest ? formatDuration(latest.interval * 1_000) : none}</td>
+<td role="cell" data-label="Agent">${latest?.agentVersion ?? none}</td>
+<td role="cell" data-label="Key">${key ? html`<code>${key.fingerprint}</code> <small class="quiet">${key.slot}</small>` : none}</td>
+<td role="cell" data-label="Accepted" class="number">${formatCount(accepted)}</td>
+</tr>`;
+}
+
+function pager({ query, pages }: FleetView): Markup | '' {
+  if (pages === 1) return '';
+  const link = (page: number, label: string, id: string) =>
+    page >= 1 && page <= pages
+      ? html`<a href="${fleetUrl({ ...query, page })}" data-soft id="${id}">${label}</a>`
+      : html`<span class="quiet" aria-disabled="true">${label}</span>`;
+  return html`<nav class="pager" aria-label="Pages">${link(query.page - 1, 'Previous', 'previous')} <span>Page ${query.page} of ${pages}</span> ${link(query.page + 1, 'Next', 'next')}</nav>`;
+}
+
+function nothingFound(query: FleetQuery): Markup {
+  const what = query.search
+    ? html`No server${query.state && ` that is ${query.state}`} matches <q>${query.search}</q>.`
+    : html`No server is ${query.state} now.`;
+  return html`<div class="message"><p>${what}</p><p><a href="/" data-soft>Show all servers</a></p></div>`;
+}
+
+function emptyFleet(): Markup {
+  return html`<div class="message">
+<h1>No servers yet</h1>
+<p>Register the first one on the machine that runs this hub. Its key is shown once:</p>
+<pre><code>scout-hub server add NAME</code></pre>
+<p>Then, on the server itself, put the key and this hub's address into <code>/etc/scout-agent/config.yml</code>, check them, and start the agent:</p>
+<pre><code>scout-agent --check-config --online
+systemctl start scout-agent</code></pre>
+<p class="quiet">It appears here with its first heartbeat.</p>
+</div>`;
+}

@@ -1,0 +1,107 @@
+import { type ServerState, stateOf } from '../servers.ts';
+import type { FleetRow } from '../store.ts';
+
+/** Worst first: what needs a person comes to the top. */
+export const STATES: readonly ServerState[] = ['silent', 'late', 'never', 'alive'];
+
+/** Columns that the fleet can be sorted by. */
+export const SORTS = ['state', 'name', 'seen', 'interval', 'version', 'key', 'accepted'] as const;
+export type Sort = (typeof SORTS)[number];
+
+export const PAGE_SIZE = 100;
+
+/** What a visitor asked of the fleet page; all of it stands in the address. */
+export interface FleetQuery {
+  search: string;
+  state: ServerState | undefined;
+  sort: Sort;
+  descending: boolean;
+  /** From 1. */
+  page: number;
+}
+
+export interface FleetLine extends FleetRow {
+  state: ServerState;
+  /** Since when it is in this state, ms; undefined where nothing tells. */
+  since: number | undefined;
+}
+
+export interface FleetView {
+  query: FleetQuery;
+  total: number;
+  counts: Record<ServerState, number>;
+  /** How many match the search and the state, on all pages. */
+  found: number;
+  pages: number;
+  lines: FleetLine[];
+}
+
+/** Reads the query of an address; whatever is not understood is left out. */
+export function parseFleetQuery(params: URLSearchParams): FleetQuery {
+  const sort = SORTS.find((one) => one === params.get('sort')) ?? 'state';
+  return {
+    search: (params.get('q') ?? '').trim().slice(0, 200),
+    state: STATES.find((one) => one === params.get('state')),
+    sort,
+    descending: params.get('dir') === 'desc',
+    page: Math.max(1, Number.parseInt(params.get('page') ?? '1', 10) || 1),
+  };
+}
+
+/** The address of a query, short: what is as usual is left out. */
+export function fleetUrl(query: FleetQuery): string {
+  const params = new URLSearchParams();
+  if (query.search) params.set('q', query.search);
+  if (query.state) params.set('state', query.state);
+  if (query.sort !== 'state') params.set('sort', query.sort);
+  if (query.descending) params.set('dir', 'desc');
+  if (query.page > 1) params.set('page', String(query.page));
+  const text = params.toString();
+  return text ? `/?${text}` : '/';
+}
+
+/** One page of the fleet: counted, filtered, sorted. `now` in ms. */
+export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number): FleetView {
+  const counts: Record<ServerState, number> = { alive: 0, late: 0, silent: 0, never: 0 };
+  const needle = query.search.toLocaleLowerCase('en');
+  const found: FleetLine[] = [];
+  for (const row of rows) {
+    const state = stateOf(row.latest, now);
+    counts[state]++;
+    if (query.state && state !== query.state) continue;
+    if (needle && !matches(row, needle)) continue;
+    found.push({ ...row, state, since: sinceWhen(row, state) });
+  }
+  const order = ORDERS[query.sort];
+  const sign = query.descending ? -1 : 1;
+  found.sort((a, b) => sign * order(a, b) || byName(a, b));
+  const pages = Math.max(1, Math.ceil(found.length / PAGE_SIZE));
+  const page = Math.min(query.page, pages);
+  const lines = found.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE);
+  return { query: { ...query, page }, total: rows.length, counts, found: found.length, pages, lines };
+}
+
+/** Since when a server is in its state: registered, last heard from, or first heard from after the last silence. */
+export function sinceWhen(row: FleetRow, state: ServerState): number | undefined {
+  if (state === 'never') return row.server.createdAt;
+  return state === 'alive' ? undefined : row.latest?.received;
+}
+
+function matches({ server, latest, key }: FleetRow, needle: string): boolean {
+  return [server.name, latest?.hostName, latest?.agentVersion, key?.fingerprint].some((text) =>
+    text?.toLocaleLowerCase('en').includes(needle),
+  );
+}
+
+const collator = new Intl.Collator('en', { numeric: true });
+const byName = (a: FleetLine, b: FleetLine): number => collator.compare(a.server.name, b.server.name);
+
+const ORDERS: Record<Sort, (a: FleetLine, b: FleetLine) => number> = {
+  state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state),
+  name: byName,
+  seen: (a, b) => (b.latest?.received ?? 0) - (a.latest?.received ?? 0),
+  interval: (a, b) => (a.latest?.interval ?? 0) - (b.latest?.interval ?? 0),
+  version: (a, b) => collator.compare(a.latest?.agentVersion ?? '', b.latest?.agentVersion ?? ''),
+  key: (a, b) => (a.key?.fingerprint ?? '').localeCompare(b.key?.fingerprint ?? ''),
+  accepted: (a, b) => a.accepted - b.accepted,
+};
