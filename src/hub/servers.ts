@@ -1,10 +1,11 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import type { KeyView, ServerDetails, ServerSummary } from '../protocol/servers.ts';
 import { ScoutError } from '../support/errors.ts';
 import type { Hub } from './hub.ts';
-import type { FleetRow, Policy, Server, ServerKey, Slot } from './store.ts';
+import type { FleetRow, Policy, Server, ServerKey } from './store.ts';
 
-/** alive: heard in time; late: a beat or more is missing; silent: long unheard; never: not one heartbeat yet. */
-export type ServerState = 'alive' | 'late' | 'silent' | 'never';
+export type { KeyView, ServerDetails, ServerSummary };
+export type ServerState = ServerSummary['state'];
 
 /** What of the hub these functions need; the CLI hands in a store and a clock without a server around them. */
 export type Registry = Pick<Hub, 'store' | 'now'>;
@@ -15,52 +16,6 @@ export interface AddedServer {
   /** Shown once, kept nowhere. */
   key: string;
   fingerprint: string;
-}
-
-export interface ServerSummary {
-  server_id: string;
-  name: string;
-  policy: Policy;
-  state: ServerState;
-  /** Fingerprint and slot of the key last used. */
-  fingerprint: string | null;
-  slot: Slot | null;
-  host_name: string | null;
-  agent_version: string | null;
-  /** Times are RFC 3339; when the latest heartbeat came in, and when it was sampled. */
-  last_received: string | null;
-  last_sampled: string | null;
-  /** Seconds between heartbeats, as the latest one said. */
-  interval: number | null;
-  accepted: number;
-}
-
-export interface KeyView {
-  fingerprint: string;
-  slot: Slot;
-  enabled: boolean;
-  created: string;
-  valid_until: string | null;
-  last_used: string | null;
-}
-
-export interface InstanceView {
-  id: string;
-  first_sequence: number;
-  last_sequence: number;
-  accepted: number;
-  duplicates: number;
-  gaps: [number, number][];
-}
-
-export interface ServerDetails extends ServerSummary {
-  created: string;
-  /** Seconds; what the policy `grace` leaves an old key. */
-  grace: number;
-  keys: KeyView[];
-  instances: InstanceView[];
-  /** Refused requests by status. */
-  refused: Record<string, number>;
 }
 
 /** SHA-256 of a key, in hex: how keys are kept and looked up. */

@@ -65,6 +65,8 @@ export const ERRORS = {
   CONFIG_DUPLICATE: config('`{name}` is set twice: here and at {other}', 'Keep one of the two.'),
   CONFIG_VALUE: config('`{name}` is not valid: {detail}', 'Give {expected}.'),
   CONFIG_CONFLICT: config('`{name}` and `{other}` exclude each other', 'Keep one of the two.'),
+  CONFIG_REQUIRED: config('`{name}` is not set, and {because}', 'Set `{name}`{how}.'),
+  CONFIG_TOO_LARGE: config('{path} has {size} bytes, far more than any configuration', 'Name the right file.'),
   CONFIG_PERMISSIONS: row(EXIT.refused, '{path} holds a secret and can be read by others (mode {mode})', 'Run: chmod {wanted} {path}'),
   CONFIG_EXPORT: config(
     'line begins with `export`, which systemd does not read',
@@ -97,6 +99,10 @@ export const ERRORS = {
     '`{name}` holds white space at position {position} of {length}',
     'Remove the white space; the key itself has none.',
   ),
+  KEY_UNPRINTABLE: config(
+    '`{name}` holds a character that no key has, at position {position} of {length}',
+    'Paste the key again from the service; it consists of printable ASCII characters.',
+  ),
   KEY_SHORT: config('`{name}` has {got} characters, too few for a key', 'Paste the whole key; it was probably cut.'),
   KEY_PLACEHOLDER: config('`{name}` still holds the placeholder of an example', 'Replace it by the key that the service showed.'),
   KEY_FILE: config('`{name}` names {path}, which cannot be used: {detail}', 'Correct the path, or the owner and mode of the file.'),
@@ -107,6 +113,10 @@ export const ERRORS = {
   KEY_CREDENTIAL: config(
     '`{name}` names the systemd credential `{credential}`, which is not there: {detail}',
     'Add LoadCredential={credential}:PATH (or LoadCredentialEncrypted=) to the unit, or run it under systemd.',
+  ),
+  KEY_ID: config(
+    '`{name}` is not the key id of this private key, which is {thumbprint}',
+    'Set `{name}` to that value (the RFC 7638 thumbprint of the public key), or remove it.',
   ),
   PRIVATE_KEY: config(
     '`{name}` is not an RSA private key: {detail}',
@@ -159,6 +169,11 @@ export const ERRORS = {
     'no agent answers at {path}',
     'Start it with `systemctl start scout-agent` or `scout-agent --daemon`.',
   ),
+  CONTROL_SOCKET: row(
+    EXIT.failed,
+    'the control socket {path} cannot be used: {detail}',
+    'Name another folder with --runtime-dir, a short one that the agent may write.',
+  ),
   AGENT_START: row(EXIT.failed, 'the agent did not come up: {detail}', 'See its log: {log}'),
   AGENT_STOP_TIMEOUT: row(
     EXIT.failed,
@@ -169,6 +184,11 @@ export const ERRORS = {
     EXIT.failed,
     '{path} is damaged: {detail}',
     'Start the agent: it sets the store aside, saves what can be read and counts the rest.',
+  ),
+  PROMETHEUS_LISTEN: row(
+    EXIT.failed,
+    'cannot listen for Prometheus on {address}: {detail}',
+    'Give another prometheus.listen (HOST:PORT), or end the process that holds it.',
   ),
   COLLECTOR_UNKNOWN: row(EXIT.usage, 'there is no collector `{name}`', 'Known are: {known}.'),
 

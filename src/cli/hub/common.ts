@@ -1,0 +1,38 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { Store } from '../../hub/store.ts';
+import { parseDuration } from '../../support/durations.ts';
+import { ScoutError } from '../../support/errors.ts';
+
+/** Where the hub keeps its data unless told: the system's folder for root, the user's own for others. */
+export function defaultData(env: NodeJS.ProcessEnv = process.env): string {
+  if (process.getuid?.() === 0) return '/var/lib/scout-hub';
+  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'scout-hub');
+}
+
+/** Adds `--data` to a verb. */
+export function withData(command: Command): Command {
+  return command.option('--data <dir>', 'folder of the hub (its database and certificates)', defaultData());
+}
+
+/** A usage error of scout-hub. */
+export const usage = (detail: string): ScoutError => new ScoutError('USAGE', { detail, program: 'scout-hub' });
+
+/** Milliseconds of an option. Throws USAGE. */
+export function durationOption(name: string, text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw usage(`${name} ${text} is not a duration such as 24h, 30m or 0s`);
+  return ms;
+}
+
+/** Opens the store of a data folder for the time of one verb; a hub that runs on it sees what changes at once. */
+export async function withStore<T>(data: string, work: (store: Store) => Promise<T>): Promise<T> {
+  const { SqliteStore } = await import('../../hub/sqlite-store.ts');
+  const store = SqliteStore.open(data);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}

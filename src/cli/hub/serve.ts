@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import type { Serving } from '../../hub/serve.ts';
+import { VERSION } from '../../support/version.ts';
+import { out } from '../output.ts';
+import { example } from '../program.ts';
+import { durationOption, usage, withData } from './common.ts';
+
+interface Options {
+  listen: string;
+  data: string;
+  retention: string;
+  tlsCert?: string;
+  tlsKey?: string;
+  tlsSelfSigned?: boolean;
+}
+
+/** `scout-hub serve`: runs until SIGTERM or SIGINT; SIGHUP reads the certificate again. */
+export function verb(program: Command): void {
+  const command = program
+    .command('serve')
+    .description('take heartbeats and show the fleet, over HTTPS')
+    .option('--listen <host:port>', 'address to listen on', '127.0.0.1:8443')
+    .option('--tls-cert <file>', 'certificate, PEM, with its chain')
+    .option('--tls-key <file>', 'private key of the certificate, PEM')
+    .option('--tls-self-signed', 'certificate from an authority of our own, kept in the data folder as ca.pem')
+    .option('--retention <duration>', 'how long heartbeats are kept', '24h');
+  withData(command).action(run);
+  example(command, 'scout-hub serve --listen 127.0.0.1:8443 --data ./hub --tls-self-signed');
+}
+
+async function run(options: Options): Promise<void> {
+  const [{ serve }, { tlsChoice }, { hubLog }] = await Promise.all([
+    import('../../hub/serve.ts'),
+    import('../../hub/tls/tls.ts'),
+    import('../../hub/log.ts'),
+  ]);
+  const tls = tlsChoice(options);
+  const { host, port } = parseListen(options.listen);
+  const retentionMs = durationOption('--retention', options.retention);
+  const serving = await serve({ data: options.data, host, port, tls, retentionMs, log: hubLog() });
+  out.note(`scout-hub ${VERSION} on ${serving.origin}, data in ${options.data}`);
+  if (serving.ca) out.note(`clients trust it by its certificate authority: ${serving.ca}`);
+  const ended = untilSignal(serving);
+  out.note('ready');
+  await ended;
+  await serving.stop();
+}
+
+/** `HOST:PORT`, `[ADDRESS]:PORT` or a port alone. Throws USAGE. */
+export function parseListen(text: string): { host: string; port: number } {
+  const [, bracketed, name, digits] = /^(?:\[([^\]]+)\]:|([^:]*):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) throw usage(`--listen ${text} is not HOST:PORT`);
+  return { host: bracketed ?? (name || '127.0.0.1'), port };
+}
+
+function untilSignal(serving: Serving): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    process.on('SIGHUP', () => serving.renew());
+  });
+}

@@ -1,0 +1,23 @@
+import type { KeyView } from '../../protocol/servers.ts';
+import { formatDuration } from '../../support/durations.ts';
+import { table } from '../output.ts';
+
+/** How long ago a time was, for people; `never` for none. */
+export function ago(time: string | null, now: number): string {
+  if (time === null) return 'never';
+  const ms = now - Date.parse(time);
+  return ms < 1_000 ? 'just now' : `${formatDuration(ms)} ago`;
+}
+
+/** Keys as a table: fingerprints, never more of them. */
+export function keyTable(keys: KeyView[], now: number): string {
+  const rows = keys.map((key) => [
+    key.fingerprint,
+    key.slot,
+    key.enabled ? 'enabled' : 'disabled',
+    key.created,
+    key.valid_until ?? '-',
+    ago(key.last_used, now),
+  ]);
+  return table(['KEY', 'SLOT', 'STATE', 'CREATED', 'VALID UNTIL', 'LAST USED'], rows);
+}

@@ -1,0 +1,64 @@
+import type { HttpBindings } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
+import type { Whoami } from '../protocol/heartbeat.ts';
+import { openapi } from '../protocol/openapi.ts';
+import { PATHS, SERVICE } from '../protocol/wire.ts';
+import { VERSION } from '../support/version.ts';
+import { Gate } from './gate.ts';
+import type { Hub } from './hub.ts';
+import { Metrics } from './metrics.ts';
+import { mountPages } from './pages/index.ts';
+import { Refusal, refusalOf } from './problems.ts';
+import { rfc3339 } from './servers.ts';
+
+/** Every route but the heartbeats' (ingest/ingest.ts), which the server takes before the router sees it. */
+export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub, metrics)): Hono {
+  const app = new Hono();
+
+  app.onError((error) => {
+    const refusal = refusalOf(error);
+    if (refusal.code === 'internal') hub.log?.error({ err: error }, 'a request failed');
+    return refusal.response();
+  });
+  app.notFound(() => new Refusal('not_found', 'There is nothing here.').response());
+
+  app.get('/healthz', (c) => c.text('ok\n'));
+  app.get('/readyz', async (c) => {
+    await hub.store.size().catch(() => {
+      throw new Refusal('not_ready', 'The database does not answer.');
+    });
+    return c.text('ok\n');
+  });
+  app.get('/metrics', async (c) => c.body(metrics.render(await hub.store.size()), 200, { 'content-type': 'text/plain; version=0.0.4' }));
+  app.get('/openapi.json', (c) => c.json(openapi(VERSION)));
+
+  app.get(PATHS.whoami, async (c) => {
+    const caller = await gate.admit(Object.fromEntries(c.req.raw.headers), addressOf(c));
+    const { server, key } = caller;
+    const now = hub.now();
+    await hub.store.useKey(key, now);
+    const answer: Whoami = {
+      service: SERVICE,
+      service_id: hub.serviceId,
+      version: VERSION,
+      server: { id: server.id, name: server.name, policy: server.policy },
+      ...(await gate.standing(caller)),
+      time: rfc3339(now),
+    };
+    c.header('cache-control', 'no-store');
+    return c.json(answer);
+  });
+  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', PATHS.whoami]) app.all(path, onlyGet);
+
+  mountPages(app, hub);
+  return app;
+}
+
+function onlyGet(): Response {
+  return new Refusal('method_not_allowed', 'This is read with GET.', { headers: { allow: 'GET, HEAD' } }).response();
+}
+
+/** Where a request comes from; empty in tests without a socket. */
+function addressOf(c: Context): string {
+  return (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress ?? '';
+}

@@ -1,0 +1,101 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { API_KEY_HEADER } from '../protocol/wire.ts';
+import type { Hub } from './hub.ts';
+import type { Metrics } from './metrics.ts';
+import { Refusal } from './problems.ts';
+import { Refusals } from './refusals.ts';
+import { fingerprintOf, hashKey, rfc3339 } from './servers.ts';
+import type { Server, ServerKey, Slot } from './store.ts';
+import { Throttle } from './throttle.ts';
+
+/** Failed authentications that one address may have in a window before it is told to wait. */
+const FAILURES_MAX = 50;
+const FAILURES_WINDOW_MS = 10_000;
+const KEY_MAX_LENGTH = 4_096;
+const CHALLENGE = { 'www-authenticate': 'Bearer realm="scout-hub"' };
+
+/** Who a request comes from. */
+export interface Caller {
+  server: Server;
+  key: ServerKey;
+}
+
+/** What every answer to an agent says of its key. */
+export interface KeyStanding {
+  fingerprint: string;
+  slot: Slot;
+  previous_key_valid_until: string | null;
+}
+
+/** Lets agents in by their key, and counts those it refuses. */
+export class Gate {
+  readonly #hub: Hub;
+  readonly #metrics: Metrics;
+  readonly #throttle = new Throttle(FAILURES_MAX, FAILURES_WINDOW_MS);
+  readonly refusals: Refusals;
+
+  constructor(hub: Hub, metrics: Metrics) {
+    this.#hub = hub;
+    this.#metrics = metrics;
+    this.refusals = new Refusals(hub);
+  }
+
+  /** The caller whose key the headers carry. Throws a Refusal (401, 429), which is already counted. */
+  async admit(headers: IncomingHttpHeaders, address: string): Promise<Caller> {
+    const secret = secretOf(headers);
+    const found = secret === undefined ? undefined : await this.#find(secret);
+    const fault = faultOf(secret, found?.key, this.#hub.now());
+    if (found && !fault) return found;
+    const wait = this.#throttle.fail(address, this.#hub.monotonic());
+    throw this.count(wait > 0 ? tooMany(wait) : (fault as Refusal), found?.server);
+  }
+
+  /** Counts a refusal for its server (null where the key told none), and hands it back to be thrown or answered. */
+  count(refusal: Refusal, server?: Server): Refusal {
+    this.#metrics.refuse(refusal.status);
+    this.refusals.add(server?.id ?? null, refusal.status);
+    return refusal;
+  }
+
+  async standing({ server, key }: Caller): Promise<KeyStanding> {
+    const now = this.#hub.now();
+    const previous = (await this.#hub.store.keys(server.id)).find(
+      (one) => one.slot === 'previous' && one.enabled && one.validUntil !== null && one.validUntil > now,
+    );
+    return {
+      fingerprint: fingerprintOf(key),
+      slot: key.slot,
+      previous_key_valid_until: previous?.validUntil ? rfc3339(previous.validUntil) : null,
+    };
+  }
+
+  async #find(secret: string): Promise<Caller | undefined> {
+    const hash = hashKey(secret);
+    const found = await this.#hub.store.findKey(hash);
+    return found && timingSafeEqual(Buffer.from(found.key.hash), Buffer.from(hash)) ? found : undefined;
+  }
+}
+
+/** The key in `X-API-Key`, or after `Bearer` in `Authorization`. */
+function secretOf(headers: IncomingHttpHeaders): string | undefined {
+  const plain = headers[API_KEY_HEADER];
+  const secret = typeof plain === 'string' ? plain : /^Bearer +([^ ]+) *$/i.exec(headers.authorization ?? '')?.[1];
+  return secret === undefined || secret === '' || secret.length > KEY_MAX_LENGTH ? undefined : secret;
+}
+
+function faultOf(secret: string | undefined, key: ServerKey | undefined, now: number): Refusal | undefined {
+  const refused = (detail: string) => new Refusal('key_refused', detail, { headers: CHALLENGE });
+  if (secret === undefined)
+    return new Refusal('key_missing', 'Send the key as X-API-Key, or as Authorization: Bearer KEY.', { headers: CHALLENGE });
+  if (!key) return refused('This key is not known here.');
+  if (!key.enabled) return refused(`The key with fingerprint ${fingerprintOf(key)} is disabled.`);
+  if (key.validUntil !== null && key.validUntil <= now)
+    return refused(`The key with fingerprint ${fingerprintOf(key)} was valid until ${rfc3339(key.validUntil)}.`);
+  return undefined;
+}
+
+function tooMany(waitMs: number): Refusal {
+  const headers = { 'retry-after': String(Math.ceil(waitMs / 1_000)) };
+  return new Refusal('too_many', 'Too many requests without a good key came from this address.', { headers });
+}

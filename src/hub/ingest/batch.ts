@@ -1,0 +1,102 @@
+import { isUtf8 } from 'node:buffer';
+import { constants, zstdCompressSync } from 'node:zlib';
+import { BATCH_MAX_COUNT, HEARTBEAT_MAX_BYTES } from '../../protocol/wire.ts';
+import { Refusal } from '../problems.ts';
+import type { Incoming } from '../store.ts';
+import { decode, type Encoding } from './body.ts';
+import { explain, isHeartbeat } from './check.ts';
+import { framesOf } from './frames.ts';
+
+export type BodyType = 'ndjson' | 'json';
+
+const NEWLINE = 10;
+const FASTEST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+
+/** Heartbeats of a body, ready for the store: all of them, or a Refusal (400 with the index, 413) and none. */
+export function batchOf(body: Buffer, encoding: Encoding, type: BodyType): Incoming[] {
+  const text = decode(body, encoding);
+  if (!isUtf8(text)) throw new Refusal('heartbeat_invalid', 'The body is not UTF-8.');
+  const batch = type === 'ndjson' ? ofLines(text, encoding === 'zstd' ? body : undefined) : ofDocument(text);
+  if (batch.length === 0) throw new Refusal('heartbeat_invalid', 'The body holds no heartbeat.');
+  return batch;
+}
+
+interface Line {
+  start: number;
+  /** After its newline. */
+  end: number;
+}
+
+function ofLines(text: Buffer, packed: Buffer | undefined): Incoming[] {
+  const lines = linesOf(text);
+  const frames = packed && framesOfLines(packed, lines);
+  return lines.map((line, index) => {
+    const bytes = text.subarray(line.start, line.end);
+    if (bytes.length > HEARTBEAT_MAX_BYTES) throw oneTooLarge(index);
+    return incoming(parse(bytes, index), index, () => frames?.[index] ?? zstdCompressSync(bytes, FASTEST));
+  });
+}
+
+function ofDocument(text: Buffer): Incoming[] {
+  const value = parse(text, undefined);
+  const values = Array.isArray(value) ? value : [value];
+  if (values.length > BATCH_MAX_COUNT) throw tooMany();
+  return values.map((one, index) =>
+    incoming(one, index, () => {
+      const bytes = Buffer.from(`${JSON.stringify(one)}\n`);
+      if (bytes.length > HEARTBEAT_MAX_BYTES) throw oneTooLarge(index);
+      return zstdCompressSync(bytes, FASTEST);
+    }),
+  );
+}
+
+/** Lines of the body; the last may lack its newline, and empty ones are passed over. */
+function linesOf(text: Buffer): Line[] {
+  const lines: Line[] = [];
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf(NEWLINE, start);
+    const end = newline < 0 ? text.length : newline + 1;
+    if (end - start > 1) lines.push({ start, end });
+    if (lines.length > BATCH_MAX_COUNT) throw tooMany();
+    start = end;
+  }
+  return lines;
+}
+
+/** The frame of each line, when the batch is one whole frame a line: the sizes in their headers must fit to the byte. */
+function framesOfLines(packed: Buffer, lines: Line[]): Buffer[] | undefined {
+  const frames = framesOf(packed);
+  if (frames?.length !== lines.length) return undefined;
+  const fits = frames.every((frame, index) => {
+    const line = lines[index] as Line;
+    return frame.contentSize === line.end - line.start;
+  });
+  return fits ? frames.map((frame) => packed.subarray(frame.start, frame.end)) : undefined;
+}
+
+function parse(bytes: Buffer, index: number | undefined): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    // The parser's own words would quote the input.
+    throw new Refusal('heartbeat_invalid', 'This is not JSON.', index === undefined ? {} : { index });
+  }
+}
+
+function incoming(value: unknown, index: number, frame: () => Buffer): Incoming {
+  if (!isHeartbeat(value)) throw new Refusal('heartbeat_invalid', `Heartbeat ${index} of the batch: ${explain(value)}.`, { index });
+  return {
+    instance: value.instance,
+    sequence: value.sequence,
+    time: value.time,
+    interval: value.interval,
+    frame: frame(),
+    inventory: value.inventory ? JSON.stringify(value.inventory) : null,
+    agentVersion: value.agent.version,
+    hostName: value.host.name,
+  };
+}
+
+const tooMany = () => new Refusal('body_too_large', `At most ${BATCH_MAX_COUNT} heartbeats are taken in one request.`);
+const oneTooLarge = (index: number) =>
+  new Refusal('body_too_large', `A heartbeat may have ${HEARTBEAT_MAX_BYTES} bytes once decompressed.`, { index });

@@ -1,0 +1,56 @@
+import type { IncomingMessage } from 'node:http';
+import { constants, gunzipSync, type ZlibOptions, zstdDecompressSync } from 'node:zlib';
+import { BATCH_MAX_BYTES, BODY_MAX_BYTES } from '../../protocol/wire.ts';
+import { Refusal } from '../problems.ts';
+
+export type Encoding = 'zstd' | 'gzip' | 'identity';
+
+/** A frame may ask for a window no larger than the largest body: a header of a few bytes must not claim gigabytes. */
+const WINDOW_LOG_MAX = Math.log2(BODY_MAX_BYTES);
+
+/** The coding of a request's body. Throws a Refusal (415) for one that is not taken. */
+export function encodingOf(request: IncomingMessage): Encoding {
+  const named = request.headers['content-encoding']?.trim().toLowerCase() || 'identity';
+  if (named === 'zstd' || named === 'gzip' || named === 'identity') return named;
+  throw new Refusal('unsupported_encoding', 'Content-Encoding may be zstd or gzip, or be left out.', {
+    headers: { 'accept-encoding': 'zstd, gzip' },
+  });
+}
+
+const tooLarge = (limit: number, what: string) =>
+  new Refusal('body_too_large', `At most ${limit} bytes are taken in one request, ${what}.`);
+
+/** Reads a body up to its limit. Throws a Refusal (413) for more; resolves to undefined when the client went away. */
+export function readBody(request: IncomingMessage, encoding: Encoding): Promise<Buffer | undefined> {
+  const limit = encoding === 'identity' ? BODY_MAX_BYTES : BATCH_MAX_BYTES;
+  const refusal = () => tooLarge(limit, encoding === 'identity' ? 'uncompressed' : 'compressed');
+  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(refusal());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const onData = (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= limit) return void chunks.push(chunk);
+      request.off('data', onData);
+      reject(refusal());
+    };
+    request.on('data', onData);
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)));
+    request.once('error', () => resolve(undefined));
+    request.once('close', () => resolve(undefined));
+  });
+}
+
+/** Decompresses a body, joined frames and members included. Throws a Refusal: 413 for a bomb, 400 for what is damaged. */
+export function decode(body: Buffer, encoding: Encoding): Buffer {
+  if (encoding === 'identity') return body;
+  const limits = { maxOutputLength: BODY_MAX_BYTES };
+  try {
+    if (encoding === 'gzip') return gunzipSync(body, limits as ZlibOptions);
+    return zstdDecompressSync(body, { ...limits, params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code === 'ERR_BUFFER_TOO_LARGE' || code.includes('windowTooLarge')) throw tooLarge(BODY_MAX_BYTES, 'once decompressed');
+    throw new Refusal('heartbeat_invalid', `The body cannot be decompressed as ${encoding}.`);
+  }
+}

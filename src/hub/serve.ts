@@ -1,0 +1,88 @@
+import type { Log } from '../support/log.ts';
+import type { Hub } from './hub.ts';
+import { HubServer, type Limits } from './server.ts';
+import { SqliteStore } from './sqlite-store.ts';
+import { caFile } from './tls/own.ts';
+import { loadPair, type TlsChoice } from './tls/tls.ts';
+
+const PRUNE_EVERY_MS = 60_000;
+const RENEW_EVERY_MS = 3_600_000;
+
+export interface ServeOptions {
+  data: string;
+  host: string;
+  port: number;
+  tls: TlsChoice;
+  /** How long heartbeats are kept, ms. */
+  retentionMs: number;
+  limits?: Partial<Limits>;
+  log?: Log;
+}
+
+/** A hub that runs. */
+export interface Serving {
+  /** `https://host:port`, as it was bound. */
+  origin: string;
+  port: number;
+  hub: Hub;
+  /** The authority to trust, when the certificate is our own. */
+  ca: string | undefined;
+  /** Reads the certificate again; the old one stays when the new one cannot be used. */
+  renew(): void;
+  stop(): Promise<void>;
+}
+
+/** Starts a hub: store, certificate, server, and the timers that prune and renew. Throws HUB_DATA, HUB_TLS_FILE, HUB_LISTEN. */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const store = SqliteStore.open(options.data);
+  try {
+    const hub: Hub = {
+      store,
+      now: () => Date.now(),
+      monotonic: () => performance.now(),
+      serviceId: await store.serviceId(),
+      publicOrigin: originOf(options.host, options.port),
+      ...(options.log ? { log: options.log } : {}),
+    };
+    const pair = () => loadPair(options.tls, options.data, options.host, hub.now());
+    const server = new HubServer(hub, pair(), options.limits);
+    const { port } = await server.start(options.host, options.port);
+    hub.publicOrigin = originOf(options.host, port);
+    const renew = () => attempt(hub, 'the certificate could not be renewed', () => server.renew(pair()));
+    const timers = [
+      setInterval(() => void prune(hub, options.retentionMs), PRUNE_EVERY_MS),
+      setInterval(() => void renew(), RENEW_EVERY_MS),
+    ];
+    return {
+      origin: hub.publicOrigin,
+      port,
+      hub,
+      ca: options.tls.kind === 'self-signed' ? caFile(options.data) : undefined,
+      renew: () => void renew(),
+      async stop() {
+        for (const timer of timers) clearInterval(timer);
+        await server.stop();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+function originOf(host: string, port: number): string {
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+const prune = (hub: Hub, retentionMs: number) =>
+  attempt(hub, 'old heartbeats could not be dropped', () => hub.store.prune(hub.now() - retentionMs));
+
+/** What a timer does must not end the hub: it is told, and tried again next time. */
+async function attempt(hub: Hub, failure: string, work: () => unknown): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    hub.log?.error({ err: error }, failure);
+  }
+}

@@ -1,0 +1,134 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server as HttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { PATHS } from '../protocol/wire.ts';
+import { detailOf, ScoutError } from '../support/errors.ts';
+import { createApp } from './app.ts';
+import { Gate } from './gate.ts';
+import type { Hub } from './hub.ts';
+import { Ingest } from './ingest/ingest.ts';
+import { Metrics } from './metrics.ts';
+import { PROBLEM_TYPE, type ProblemWord, Refusal } from './problems.ts';
+import type { Pair } from './tls/certificates.ts';
+
+/** How long a client may take, and how much it may ask for; ms, bytes, sockets. */
+export interface Limits {
+  headersMs: number;
+  requestMs: number;
+  keepAliveMs: number;
+  /** How often connections are checked against the first two. */
+  checkMs: number;
+  /** How long a stop waits for requests under way. */
+  stopMs: number;
+  headerBytes: number;
+  connections: number;
+}
+
+export const LIMITS: Limits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  keepAliveMs: 75_000,
+  checkMs: 5_000,
+  stopMs: 10_000,
+  headerBytes: 16_384,
+  connections: 10_000,
+};
+
+/** The HTTPS server: heartbeats go straight to their handler, all else through the router. */
+export class HubServer {
+  readonly #hub: Hub;
+  readonly #limits: Limits;
+  readonly #metrics = new Metrics();
+  readonly #gate: Gate;
+  readonly #ingest: Ingest;
+  readonly #https: HttpsServer;
+  #stopping = false;
+
+  constructor(hub: Hub, pair: Pair, limits: Partial<Limits> = {}) {
+    this.#hub = hub;
+    this.#limits = { ...LIMITS, ...limits };
+    this.#gate = new Gate(hub, this.#metrics);
+    this.#ingest = new Ingest(hub, this.#gate, this.#metrics);
+    this.#https = createServer({
+      ...pair,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: this.#limits.headersMs,
+      headersTimeout: this.#limits.headersMs,
+      requestTimeout: this.#limits.requestMs,
+      keepAliveTimeout: this.#limits.keepAliveMs,
+      connectionsCheckingInterval: this.#limits.checkMs,
+      maxHeaderSize: this.#limits.headerBytes,
+    });
+  }
+
+  /** Listens; resolves to the address it got. Throws HUB_LISTEN. */
+  async start(host: string, port: number): Promise<AddressInfo> {
+    const https = this.#https;
+    const route = getRequestListener(createApp(this.#hub, this.#metrics, this.#gate).fetch);
+    https.maxConnections = this.#limits.connections;
+    https.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      this.#measure(request, response);
+      if (isHeartbeats(request)) void this.#ingest.handle(request, response);
+      else void route(request, response);
+    });
+    https.on('clientError', refuseSocket);
+    await new Promise<void>((resolve, reject) => {
+      https.once('error', (error) => reject(new ScoutError('HUB_LISTEN', { address: `${host}:${port}`, detail: detailOf(error) })));
+      https.listen(port, host, resolve);
+    });
+    return https.address() as AddressInfo;
+  }
+
+  /** Serves new connections with another certificate. */
+  renew(pair: Pair): void {
+    this.#https.setSecureContext({ ...pair, minVersion: 'TLSv1.2' });
+  }
+
+  /** Takes no more connections, finishes the requests under way, writes what was counted. The store stays open. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const closed = new Promise((resolve) => this.#https.close(resolve));
+    this.#https.closeIdleConnections();
+    const late = setTimeout(() => this.#https.closeAllConnections(), this.#limits.stopMs);
+    await closed;
+    clearTimeout(late);
+    await this.#gate.refusals.flush();
+  }
+
+  #measure(request: IncomingMessage, response: ServerResponse): void {
+    const start = performance.now();
+    if (this.#stopping) response.setHeader('connection', 'close');
+    response.once('close', () => {
+      this.#metrics.observe(routeOf(request), (performance.now() - start) / 1_000);
+      if (this.#stopping) setImmediate(() => this.#https.closeIdleConnections());
+    });
+  }
+}
+
+function isHeartbeats({ url = '' }: IncomingMessage): boolean {
+  return url === PATHS.heartbeats || url.startsWith(`${PATHS.heartbeats}?`);
+}
+
+function routeOf(request: IncomingMessage): string {
+  if (isHeartbeats(request)) return 'heartbeats';
+  return request.url?.startsWith('/api/') ? 'api' : 'pages';
+}
+
+const SOCKET_FAULTS: Record<string, [ProblemWord, string]> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not come in whole within the time it has.'],
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers of the request are too large.'],
+};
+
+/** What could not be read as HTTP at all is answered here, for no request of it ever reaches a handler. */
+function refuseSocket(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const [code, detail] = SOCKET_FAULTS[error.code ?? ''] ?? ['bad_request', 'This is not a request of HTTP/1.1.'];
+  const refusal = new Refusal(code, detail);
+  const body = JSON.stringify(refusal.body());
+  socket.end(
+    `HTTP/1.1 ${refusal.status} ${refusal.body().title}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { acceptedSchema, heartbeatSchema, problemSchema, whoamiSchema } from './heartbeat.ts';
+import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from './servers.ts';
+import { API_KEY_HEADER, BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, CONTENT_TYPE, PATHS } from './wire.ts';
+
+type Json = Record<string, unknown>;
+
+const SCHEMAS = {
+  Heartbeat: heartbeatSchema,
+  Accepted: acceptedSchema,
+  Whoami: whoamiSchema,
+  Problem: problemSchema,
+  ServerSummary: serverSummarySchema,
+  ServerDetails: serverDetailsSchema,
+  Key: keyViewSchema,
+};
+
+const ref = (name: keyof typeof SCHEMAS): Json => ({ $ref: `#/components/schemas/${name}` });
+const content = (type: string, schema: Json): Json => ({ [type]: { schema } });
+const ok = (description: string, schema: Json, type = 'application/json'): Json => ({
+  200: { description, content: content(type, schema) },
+});
+
+/** Why each status comes; the words are those of the field `code`. */
+const REASONS: Record<number, string> = {
+  303: 'Not signed in, or done: go to the address in Location.',
+  400: 'Not understood: heartbeat_invalid, bad_request, query_invalid. Nothing of the batch was stored.',
+  401: 'No key, or none that is good: key_missing, key_refused. For people: not signed in.',
+  403: 'Known, but not permitted: forbidden.',
+  404: 'Not there: not_found, server_unknown.',
+  413: 'More than one request may carry: body_too_large.',
+  415: 'unsupported_type, unsupported_encoding.',
+  429: 'Too many failures: too_many. Retry-After says when to come back.',
+  503: 'Not ready: not_ready.',
+};
+
+function failures(...statuses: number[]): Json {
+  const answers = statuses.map((status) => [
+    status,
+    { description: REASONS[status], content: content('application/problem+json', ref('Problem')) },
+  ]);
+  return Object.fromEntries(answers) as Json;
+}
+
+const asAgent = [{ apiKey: [] }, { bearer: [] }];
+const asPerson = [{ session: [] }];
+const parameter = (name: string, where: 'path' | 'query', description: string): Json => ({
+  name,
+  in: where,
+  required: where === 'path',
+  description,
+  schema: { type: 'string' },
+});
+const serverName = parameter('name', 'path', 'Name of the server.');
+const html = (summary: string, ...more: number[]): Json => ({
+  summary,
+  security: asPerson,
+  responses: { ...ok('A page.', { type: 'string' }, 'text/html'), ...failures(303, ...more) },
+});
+const open = (summary: string, type: string, ...more: number[]): Json => ({
+  summary,
+  security: [],
+  responses: { ...ok(summary, { type: type === 'application/json' ? 'object' : 'string' }, type), ...failures(...more) },
+});
+
+const heartbeats: Json = {
+  summary: 'Send heartbeats',
+  description:
+    'One heartbeat a line; frames of zstd and members of gzip may be joined. All of a batch is stored or none of it; what ' +
+    `was stored before counts as a duplicate. At most ${BATCH_MAX_COUNT} heartbeats, ${BATCH_MAX_BYTES} bytes compressed, ` +
+    `${BODY_MAX_BYTES} bytes uncompressed.`,
+  security: asAgent,
+  parameters: [
+    { name: 'Content-Encoding', in: 'header', required: false, description: 'How the body is packed.', schema: { enum: ['zstd', 'gzip'] } },
+  ],
+  requestBody: {
+    required: true,
+    content: {
+      ...content(CONTENT_TYPE, ref('Heartbeat')),
+      ...content('application/json', { oneOf: [ref('Heartbeat'), { type: 'array', items: ref('Heartbeat') }] }),
+    },
+  },
+  responses: { ...ok('Stored durably.', ref('Accepted')), ...failures(400, 401, 403, 413, 415, 429) },
+};
+
+const PATH_ITEMS: Record<string, Json> = {
+  [PATHS.heartbeats]: { post: heartbeats },
+  [PATHS.whoami]: {
+    get: {
+      summary: 'Whose key this is',
+      security: asAgent,
+      responses: { ...ok('The server of the key.', ref('Whoami')), ...failures(401, 429) },
+    },
+  },
+  '/api/v1/servers': {
+    get: {
+      summary: 'Every server and how it stands',
+      security: asPerson,
+      responses: { ...ok('By name.', { type: 'array', items: ref('ServerSummary') }), ...failures(401) },
+    },
+  },
+  '/api/v1/servers/{name}': {
+    get: {
+      summary: 'One server: its keys, and what came in from each agent instance',
+      security: asPerson,
+      parameters: [serverName],
+      responses: { ...ok('The server.', ref('ServerDetails')), ...failures(401, 404) },
+    },
+  },
+  '/api/v1/servers/{name}/series': {
+    get: {
+      summary: 'Recent values of one metric',
+      security: asPerson,
+      parameters: [
+        serverName,
+        parameter('metric', 'query', 'Name of the metric.'),
+        parameter('from', 'query', 'RFC 3339, or milliseconds since the epoch; an hour before `to` unless given.'),
+        parameter('to', 'query', 'RFC 3339, or milliseconds since the epoch; now unless given.'),
+      ],
+      responses: { ...ok('Times, and values by attributes.', { type: 'object' }), ...failures(400, 401, 404) },
+    },
+  },
+  '/': { get: html('The fleet') },
+  '/servers/{name}': { get: { ...html('One server', 404), parameters: [serverName] } },
+  '/sign-in': {
+    get: { ...html('The form to sign in'), security: [] },
+    post: { ...html('Sign in', 403, 413, 429), security: [] },
+  },
+  '/sign-out': { post: html('Sign out', 403, 413) },
+  '/assets/{name}': {
+    get: { ...open('Styles and scripts of the pages', 'text/plain', 404), parameters: [parameter('name', 'path', 'Name of the file.')] },
+  },
+  '/healthz': { get: open('Whether the process runs', 'text/plain') },
+  '/readyz': { get: open('Whether requests can be served', 'text/plain', 503) },
+  '/metrics': { get: open('Figures of the hub itself, as Prometheus reads them', 'text/plain') },
+  '/openapi.json': { get: open('This document', 'application/json') },
+};
+
+/** The published description of every route (OpenAPI 3.1), made from the schemas that the hub itself checks with. */
+export function openapi(version: string): Json {
+  const schemas = Object.entries(SCHEMAS).map(([name, schema]) => {
+    const { $schema, ...rest } = z.toJSONSchema(schema);
+    return [name, rest];
+  });
+  return {
+    openapi: '3.1.1',
+    info: { title: 'scout-hub', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    paths: PATH_ITEMS,
+    components: {
+      schemas: Object.fromEntries(schemas) as Json,
+      securitySchemes: {
+        apiKey: { type: 'apiKey', in: 'header', name: API_KEY_HEADER },
+        bearer: { type: 'http', scheme: 'bearer' },
+        session: { type: 'apiKey', in: 'cookie', name: '__Host-scout' },
+      },
+    },
+  };
+}
