@@ -1,3 +1,6 @@
+import type { Outcome } from '../delivery/heartbeats.ts';
+import type { Problem } from '../support/errors.ts';
+
 /** Requests and answers on the control socket: one line of JSON each way, then the socket closes. */
 export type ControlRequest = { command: 'status' } | { command: 'heartbeat' } | { command: 'stop' } | { command: 'reload' };
 
@@ -53,3 +56,32 @@ export interface AgentStatus {
   /** Bytes resident, bytes private (Linux), and processor seconds used since start. */
   process: { rss: number; private: number | null; cpu_seconds: number };
 }
+
+/** What a heartbeat that was asked for came to; `heartbeat --json` prints it. */
+export interface HeartbeatReport {
+  instance: string;
+  sequence: number;
+  /** What the service said of it. When it was not accepted, the heartbeat lies in the outbox. */
+  outcome: Outcome;
+}
+
+export interface ReloadReport {
+  ok: boolean;
+  problems: Problem[];
+}
+
+/** The result of each command. */
+export interface ControlResults {
+  status: AgentStatus;
+  heartbeat: HeartbeatReport;
+  stop: { pid: number };
+  reload: ReloadReport;
+}
+
+/** The one line that answers a request. */
+export type ControlAnswer<Command extends ControlRequest['command']> =
+  | { ok: true; result: ControlResults[Command] }
+  | { ok: false; problem: Problem };
+
+/** Name of the socket in the runtime folder. */
+export const CONTROL_SOCKET = 'control.sock';

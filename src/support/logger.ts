@@ -1,0 +1,118 @@
+import { fstatSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { Flood } from './flood.ts';
+import type { Log } from './log.ts';
+import { type LevelName, priority, textLine } from './log-text.ts';
+import { Scrubber, scrubFields } from './scrub.ts';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+
+/** The daemon's log. */
+export interface AgentLog extends Log {
+  readonly level: LogLevel;
+  setLevel(level: LogLevel): void;
+  /** Opens the log file anew, after it was rotated; nothing to do on standard error. */
+  reopen(): void;
+  /** Writes the counts of lines held back; everything else is written already. */
+  flush(): void;
+}
+
+export interface LoggerOptions {
+  level: LogLevel;
+  /** `auto`: text on a terminal, JSON elsewhere. */
+  format: 'auto' | 'json' | 'text';
+  /** Log file, made with mode 0640; unset: standard error. Throws what open(2) says when it cannot be opened. */
+  file?: string;
+  /** Every secret now in use; asked per line, so keep it cheap. */
+  secrets: () => readonly string[];
+  /** Where lines go in tests, in place of the file or standard error. */
+  sink?: { write(line: string): void };
+  monotonic?: () => number;
+  env?: NodeJS.ProcessEnv;
+}
+
+/** Most bytes kept while the log cannot be written (a full disk); what comes on top is dropped. */
+const MOST_UNWRITTEN = 64 * 1024;
+
+/** A logger that writes synchronously, without threads, and lets no secret through. */
+export function createLogger(options: LoggerOptions): AgentLog {
+  const { level, format, file, secrets, sink, monotonic = () => performance.now(), env = process.env } = options;
+  const terminal = !file && !sink && isatty(2);
+  const journal = !file && !sink && isJournal(env.JOURNAL_STREAM);
+  const show = { time: !journal, colour: terminal && !env.NO_COLOR };
+  const text = format === 'text' || (format === 'auto' && terminal);
+  const scrubber = new Scrubber(secrets);
+  const target = sink ? undefined : openTarget(file);
+  const write = sink ? (line: string) => sink.write(line) : (line: string) => target?.write(line);
+
+  const stream: DestinationStream = {
+    write(line) {
+      const record = text || journal ? (JSON.parse(line) as Record<string, unknown> & { level: LevelName }) : undefined;
+      const shown = text && record ? `${textLine(record, show)}\n` : line;
+      write(scrubber.clean(journal && record ? priority(record.level) + shown : shown));
+    },
+  };
+  const flood = new Flood((severity, message, suppressed) => {
+    const name = pino.levels.labels[severity] as LogLevel;
+    quiet[name]({ suppressed, message }, 'further lines like this were suppressed');
+  }, monotonic);
+  const base = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (fields: object) => scrubFields(fields) as Record<string, unknown>,
+    },
+  };
+  const quiet = pino(base, stream);
+  const logger = pino(
+    {
+      ...base,
+      hooks: {
+        logMethod(args, method, severity) {
+          if (flood.pass(severity, String(args[1] ?? ''))) method.apply(this, args);
+        },
+      },
+    },
+    stream,
+  );
+  return wrap(logger, quiet, flood, file && target ? () => target.reopen() : () => {});
+}
+
+function wrap(logger: Logger, quiet: Logger, flood: Flood, reopen: () => void): AgentLog {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    get level() {
+      return logger.level as LogLevel;
+    },
+    setLevel(level) {
+      logger.level = level;
+      quiet.level = level;
+    },
+    reopen,
+    flush: () => flood.flush(),
+  };
+}
+
+function openTarget(file: string | undefined) {
+  const target = pino.destination({ dest: file ?? 2, sync: true, append: true, mode: 0o640, maxLength: MOST_UNWRITTEN });
+  // A log that cannot be written must not end the agent; what was kept goes out with the next line.
+  target.on('error', () => {});
+  return target;
+}
+
+/** $JOURNAL_STREAM names device and inode; it is inherited by whoever has its output redirected elsewhere. */
+function isJournal(stream: string | undefined): boolean {
+  if (!stream) return false;
+  try {
+    const { dev, ino } = fstatSync(2);
+    return stream === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}
