@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+
+/** One line that says what a figure was measured on, and when. */
+export function machine(): string {
+  const model = os.cpus()[0]?.model.trim() ?? 'unknown processor';
+  const memory = Math.round(os.totalmem() / 2 ** 30);
+  return `${new Date().toISOString().slice(0, 10)}, ${os.cpus().length} × ${model}, ${memory} GiB, ${os.type()} ${os.release()}, Node ${process.versions.node}`;
+}
+
+/** What a process has used, from procfs (proc_pid_stat(5), proc_pid_status(5)). */
+export interface Reading {
+  /** MB resident. */
+  rss: number;
+  /** MB of private anonymous memory: what the process itself answers for. */
+  anon: number;
+  /** Processor seconds since its start. */
+  cpu: number;
+}
+
+const TICKS = 100;
+
+/** Reads one process. Throws when it is gone. */
+export function reading(pid: number): Reading {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { rss: kb('VmRSS') / 1000, anon: kb('RssAnon') / 1000, cpu: (Number(fields[11]) + Number(fields[12])) / TICKS };
+}
+
+/** The sum over several processes: a pair that does one job together. */
+export function sum(readings: Reading[]): Reading {
+  const total = (pick: (one: Reading) => number) => readings.reduce((sofar, one) => sofar + pick(one), 0);
+  return { rss: total((one) => one.rss), anon: total((one) => one.anon), cpu: total((one) => one.cpu) };
+}
+
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+/** Prints rows with aligned columns. */
+export function print(header: string[], rows: (string | number)[][]): void {
+  const all = [header, ...rows.map((row) => row.map(String))];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  for (const row of all) process.stdout.write(`${row.map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join('  ')}\n`);
+}
