@@ -135,7 +135,9 @@ function register(port: number): void {
     step(`this host is registered already: ${shown(files.config)}`);
     return;
   }
-  const added = JSON.parse(must('scout-hub server add', program(HUB, ['server', 'add', NAME, '--policy', 'grace', '--data', files.hubData, '--json'])));
+  const added = JSON.parse(
+    must('scout-hub server add', program(HUB, ['server', 'add', NAME, '--policy', 'grace', '--data', files.hubData, '--json'])),
+  );
   writeFileSync(
     files.config,
     `# Written by npm run quickstart. The key stands here and, as SHA-256 only, in the hub.
@@ -208,7 +210,10 @@ async function stop(): Promise<void> {
     step('scout-agent stopped');
   } else step('scout-agent was not running');
   const pid = hubProcess();
-  if (pid === undefined) return step('scout-hub was not running');
+  if (pid === undefined) {
+    step('scout-hub was not running');
+    return;
+  }
   process.kill(pid, 'SIGTERM');
   await until('scout-hub did not end', 15, () => hubProcess() === undefined);
   step('scout-hub stopped');

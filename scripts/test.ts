@@ -28,7 +28,15 @@ mkdirSync(`${root}artefacts`, { recursive: true });
 const report = `${root}artefacts/${suite ?? 'unit'}.json`;
 rmSync(report, { force: true });
 const where = suite ? [`test/${suite}`] : ['--exclude', ...SLOW.flatMap((name) => [`test/${name}/**`, '--exclude']).slice(0, -1)];
-if (ok) ok = run(`tests${suite ? `: ${suite}` : ''}`, 'vitest', ['run', ...where, ...rest, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]);
+if (ok)
+  ok = run(`tests${suite ? `: ${suite}` : ''}`, 'vitest', [
+    'run',
+    ...where,
+    ...rest,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ]);
 
 let [passed, failed, skipped] = [0, ok ? 0 : 1, 0];
 if (existsSync(report)) {

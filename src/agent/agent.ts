@@ -8,7 +8,7 @@ import type { Host } from '../support/host.ts';
 import type { AgentLog } from '../support/logger.ts';
 import { VERSION } from '../support/version.ts';
 import type { Checked, CheckResult } from './checker.ts';
-import type { AgentStatus } from './control.ts';
+import { type AgentStatus, CONTROL_SOCKET, type HeartbeatReport, type ReloadReport } from './control.ts';
 import { ControlServer } from './control-server.ts';
 import { Deliveries, PRIMARY } from './deliveries.ts';
 import { Meters, usage } from './meters.ts';
@@ -36,11 +36,6 @@ interface Options {
   onStop(): void;
 }
 
-/** What a heartbeat asked for by hand came to. */
-export interface HeartbeatReport extends Position {
-  outcome: Outcome;
-}
-
 type Sent = (destination: string, batch: StoredHeartbeat[], outcome: Outcome) => void;
 
 /** The daemon: samples, keeps and delivers by one configuration until it is stopped, and takes a new one without stopping. */
@@ -60,7 +55,7 @@ export class Agent {
   #loaded: number;
   #problem: string | null = null;
   #state: AgentStatus['state'] = 'starting';
-  #reloading: Promise<{ ok: boolean; problems: Problem[] }> | undefined;
+  #reloading: Promise<ReloadReport> | undefined;
   #prometheus: { stop(): Promise<void> } | undefined;
 
   constructor(options: Options) {
@@ -78,7 +73,7 @@ export class Agent {
     this.#sampler = new Sampler({ host, log, config, spool: this.#spool, own: () => this.#ownMetrics() });
     const onError = (error: unknown) => log.error({ detail: detailOf(error) }, 'a heartbeat could not be made');
     this.#scheduler = new Scheduler({ host, interval: config.interval, run: (tick) => this.#tick(tick), onError });
-    this.#control = new ControlServer(join(config.runtime_dir, 'control.sock'), {
+    this.#control = new ControlServer(join(config.runtime_dir, CONTROL_SOCKET), {
       status: () => this.status(),
       heartbeat: () => this.heartbeat(),
       reload: () => this.reload(),
@@ -132,6 +127,11 @@ export class Agent {
     return this.#checked.config.log.level;
   }
 
+  /** Milliseconds between two samples. */
+  get interval(): number {
+    return this.#checked.config.interval;
+  }
+
   /** When the last heartbeat was made, ms since the epoch; proof of progress for a watchdog. */
   get lastSampled(): number {
     return this.#sampler.last?.time ?? 0;
@@ -144,14 +144,14 @@ export class Agent {
   }
 
   /** Reads the configuration and puts it in force, whole or not at all. Calls at the same time share one reading. */
-  reload(): Promise<{ ok: boolean; problems: Problem[] }> {
+  reload(): Promise<ReloadReport> {
     this.#reloading ??= this.#reload().finally(() => {
       this.#reloading = undefined;
     });
     return this.#reloading;
   }
 
-  async #reload(): Promise<{ ok: boolean; problems: Problem[] }> {
+  async #reload(): Promise<ReloadReport> {
     const { check, log, host } = this.#options;
     let problems: Problem[] = [];
     try {

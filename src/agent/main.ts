@@ -42,7 +42,7 @@ export async function runAgent(args: string[]): Promise<void> {
     check: rechecked,
     onStop: () => end('control socket'),
   });
-  const notifier = new Notifier({ progress: () => agent.lastSampled, log });
+  const notifier = new Notifier({ progress: () => agent.lastSampled, interval: () => agent.interval, log });
   announce(agent, config);
   try {
     await agent.start();

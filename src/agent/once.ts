@@ -1,8 +1,9 @@
 import { ScoutError } from '../support/errors.ts';
 import { realHost } from '../support/host.ts';
 import { createLogger } from '../support/logger.ts';
-import { Agent, type HeartbeatReport, type Runnable } from './agent.ts';
+import { Agent, type Runnable } from './agent.ts';
 import { runChecker } from './checker.ts';
+import type { HeartbeatReport } from './control.ts';
 
 /**
  * Samples and sends one heartbeat where no agent runs, through the same outbox, so that numbers go on without a gap.

@@ -78,13 +78,9 @@ export class Sampler {
       inventory: collectors.inventory.enabled ? this.#inventory.take() : undefined,
       metrics: this.metrics,
     };
-    let instance = '';
-    const sequence = spool.append((given, number) => {
-      instance = given;
-      return { json: JSON.stringify(makeHeartbeat(sampled, given, number)), time };
-    });
-    this.last = { time, sequence };
-    return { instance, sequence };
+    const position = spool.append((instance, sequence) => ({ json: JSON.stringify(makeHeartbeat(sampled, instance, sequence)), time }));
+    this.last = { time, sequence: position.sequence };
+    return position;
   }
 
   close(): void {
