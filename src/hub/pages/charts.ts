@@ -20,7 +20,9 @@ export interface ChartDefinition {
 export interface Chart extends Omit<ChartDefinition, 'draw' | 'metrics'> {
   times: number[];
   series: { label: string; values: (number | null)[]; latest: number | null; least: number | null; most: number | null }[];
-  /** Lines that found no room. */
+  /** Labels of the parts that were zero all the time; not worth a line. */
+  zero: string[];
+  /** How many lines found no room. */
   left: number;
 }
 
@@ -161,8 +163,11 @@ export function drawCharts(readings: Reading[], step: number): Chart[] {
       .filter(([, values]) => values.some((value) => value !== null))
       .map(([label, values]) => summarise(label, values));
     if (all.length === 0) return [];
-    const kept = new Set([...all].sort((a, b) => (b.most ?? 0) - (a.most ?? 0)).slice(0, MOST_LINES));
-    return [{ ...rest, times, series: all.filter((line) => kept.has(line)), left: all.length - kept.size }];
+    const moving = rest.stacked ? all.filter((line) => line.most !== 0) : all;
+    const shown = moving.length > 0 ? moving : all;
+    const kept = new Set(shown.toSorted((a, b) => (b.most ?? 0) - (a.most ?? 0)).slice(0, MOST_LINES));
+    const zero = all.filter((line) => !shown.includes(line)).map((line) => line.label);
+    return [{ ...rest, times, series: shown.filter((line) => kept.has(line)), zero, left: shown.length - kept.size }];
   });
 }
 

@@ -88,7 +88,7 @@ function heading(query: FleetQuery, sort: Sort, label: string, kind?: string): M
       descending,
       page: 1,
     },
-  )}" class="sort" data-soft id="sort-${sort}">${label}<span class="arrow" aria-hidden="true">${active && (query.descending ? '▼' : '▲')}</span></a></th>`;
+  )}" class="sort" data-soft id="sort-${sort}">${label}${active && html`<span class=\"arrow\" aria-hidden=\"true\">${query.descending ? '▼' : '▲'}</span>`}</a></th>`;
 }
 
 function fleetRow({ server, state, since, latest, key, accepted }: FleetLine, now: number): Markup {
@@ -98,11 +98,11 @@ function fleetRow({ server, state, since, latest, key, accepted }: FleetLine, no
     latest && latest.hostName !== server.name && html`<small class="quiet">${latest.hostName}</small>`
   }</th>
 <td role="cell">${stateBadge(state)}${since !== undefined && html`<small class="quiet">for ${forLong(since, now)}</small>`}</td>
-<td role="cell" data-label="Last heartbeat">${latest ? ago(latest.received, now) : none}</td>
-<td role="cell" data-label="Every" class="number">${latest ? formatDuration(latest.interval * 1_000) : none}</td>
-<td role="cell" data-label="Agent">${latest?.agentVersion ?? none}</td>
-<td role="cell" data-label="Key">${key ? html`<code>${key.fingerprint}</code> <small class="quiet">${key.slot}</small>` : none}</td>
-<td role="cell" data-label="Accepted" class="number">${formatCount(accepted)}</td>
+<td role="cell" data-label="heard">${latest ? ago(latest.received, now) : none}</td>
+<td role="cell" data-label="every" class="number">${latest ? formatDuration(latest.interval * 1_000) : none}</td>
+<td role="cell" data-label="agent">${latest?.agentVersion ?? none}</td>
+<td role="cell" data-label="key">${key ? html`<code>${key.fingerprint}</code> <small class="quiet">${key.slot}</small>` : none}</td>
+<td role="cell" data-label="accepted" class="number">${formatCount(accepted)}</td>
 </tr>`;
 }
 

@@ -33,10 +33,14 @@ export function serverFragment(view: ServerView, now: number): Markup {
   return html`${overview(details, now)}
 ${details.state === 'never' ? neverSeen(details) : chartsSection(view)}
 <div class="columns">
+<div>
 ${keysSection(details, now)}
 ${deliverySection(details)}
 ${refusedSection(details)}
+</div>
+<div>
 ${factsSection(view.inventory)}
+</div>
 </div>`;
 }
 
@@ -76,7 +80,7 @@ ${dataBlock(view)}
 }
 
 function figure(chart: Chart, server: string): Markup {
-  const { id, title, unit, series, left } = chart;
+  const { id, title, unit, series, left, zero } = chart;
   return html`<figure class="chart" aria-labelledby="title-${id}">
 <figcaption id="title-${id}"><h3>${title}</h3></figcaption>
 <div class="plot" id="plot-${id}" data-keep role="img" aria-label="Chart of ${title.toLowerCase()} of ${server}; its figures are in the table below"></div>
@@ -89,7 +93,8 @@ function figure(chart: Chart, server: string): Markup {
         most,
       ].map((value) => html`<td role="cell" class="number">${formatValue(value, unit)}</td>`)}</tr>`,
   )}</tbody></table>
-${left > 0 && html`<p class="quiet">and ${left} more</p>`}
+${zero.length > 0 && html`<p class="quiet">Zero throughout: ${zero.join(', ')}</p>`}
+${left > 0 && html`<p class="quiet">and ${left} more with lower peaks</p>`}
 </figure>`;
 }
 
@@ -112,10 +117,10 @@ function keysSection({ keys }: ServerDetails, now: number): Markup {
   const time = (text: string | null, otherwise: string) =>
     text === null ? html`<span class="quiet">${otherwise}</span>` : ago(Date.parse(text), now);
   return html`<section class="panel" aria-labelledby="keys-title"><h2 id="keys-title">Keys</h2>
-<table role="table"><thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Fingerprint</th><th scope="col" role="columnheader">Slot</th><th scope="col" role="columnheader">Last used</th><th scope="col" role="columnheader">Valid until</th></tr></thead>
+<table role="table" class="stacking"><thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Fingerprint</th><th scope="col" role="columnheader">Slot</th><th scope="col" role="columnheader">Last used</th><th scope="col" role="columnheader">Valid until</th></tr></thead>
 <tbody role="rowgroup">${keys.map(
     (key) =>
-      html`<tr role="row"><th scope="row" role="rowheader"><code>${key.fingerprint}</code></th><td role="cell">${key.slot}${!key.enabled && ' (disabled)'}</td><td role="cell">${time(key.last_used, 'never')}</td><td role="cell">${time(key.valid_until, 'replaced')}</td></tr>`,
+      html`<tr role="row"><th scope="row" role="rowheader"><code>${key.fingerprint}</code></th><td role="cell" data-label="Slot">${key.slot}${!key.enabled && ' (disabled)'}</td><td role="cell" data-label="Last used">${time(key.last_used, 'never')}</td><td role="cell" data-label="Valid until">${time(key.valid_until, 'no end')}</td></tr>`,
   )}</tbody></table></section>`;
 }
 
