@@ -5,7 +5,7 @@ import { Refusal } from '../problems.ts';
 import type { Incoming } from '../store.ts';
 import { decode, type Encoding } from './body.ts';
 import { explain, isHeartbeat } from './check.ts';
-import { framesOf } from './frames.ts';
+import { type Frame, framesOf } from './frames.ts';
 
 export type BodyType = 'ndjson' | 'json';
 
@@ -14,9 +14,10 @@ const FASTEST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /** Heartbeats of a body, ready for the store: all of them, or a Refusal (400 with the index, 413) and none. */
 export function batchOf(body: Buffer, encoding: Encoding, type: BodyType): Incoming[] {
+  const frames = encoding === 'zstd' ? wholeFrames(body) : undefined;
   const text = decode(body, encoding);
   if (!isUtf8(text)) throw new Refusal('heartbeat_invalid', 'The body is not UTF-8.');
-  const batch = type === 'ndjson' ? ofLines(text, encoding === 'zstd' ? body : undefined) : ofDocument(text);
+  const batch = type === 'ndjson' ? ofLines(text, body, frames) : ofDocument(text);
   if (batch.length === 0) throw new Refusal('heartbeat_invalid', 'The body holds no heartbeat.');
   return batch;
 }
@@ -27,13 +28,20 @@ interface Line {
   end: number;
 }
 
-function ofLines(text: Buffer, packed: Buffer | undefined): Incoming[] {
+/** zstd passes over what stands after the last frame; here that may be a heartbeat which was cut. */
+function wholeFrames(body: Buffer): Frame[] {
+  const frames = framesOf(body);
+  if (!frames) throw new Refusal('heartbeat_invalid', 'The body is not made of whole zstd frames.');
+  return frames;
+}
+
+function ofLines(text: Buffer, packed: Buffer, frames: Frame[] | undefined): Incoming[] {
   const lines = linesOf(text);
-  const frames = packed && framesOfLines(packed, lines);
+  const kept = frames && onePerLine(frames, lines) ? frames.map(({ start, end }) => packed.subarray(start, end)) : undefined;
   return lines.map((line, index) => {
     const bytes = text.subarray(line.start, line.end);
     if (bytes.length > HEARTBEAT_MAX_BYTES) throw oneTooLarge(index);
-    return incoming(parse(bytes, index), index, () => frames?.[index] ?? zstdCompressSync(bytes, FASTEST));
+    return incoming(parse(bytes, index), index, () => kept?.[index] ?? zstdCompressSync(bytes, FASTEST));
   });
 }
 
@@ -63,15 +71,9 @@ function linesOf(text: Buffer): Line[] {
   return lines;
 }
 
-/** The frame of each line, when the batch is one whole frame a line: the sizes in their headers must fit to the byte. */
-function framesOfLines(packed: Buffer, lines: Line[]): Buffer[] | undefined {
-  const frames = framesOf(packed);
-  if (frames?.length !== lines.length) return undefined;
-  const fits = frames.every((frame, index) => {
-    const line = lines[index] as Line;
-    return frame.contentSize === line.end - line.start;
-  });
-  return fits ? frames.map((frame) => packed.subarray(frame.start, frame.end)) : undefined;
+/** Whether the batch is one whole frame a line: the sizes in their headers must fit to the byte. */
+function onePerLine(frames: Frame[], lines: Line[]): boolean {
+  return frames.length === lines.length && lines.every((line, index) => frames[index]?.contentSize === line.end - line.start);
 }
 
 function parse(bytes: Buffer, index: number | undefined): unknown {

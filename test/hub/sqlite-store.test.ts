@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, describe, expect, it } from 'vitest';
+import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { tempFolder } from './helpers.ts';
+import { describeStore, incoming, registered } from './store-suite.ts';
+
+let folder = tempFolder();
+afterEach(() => {
+  folder.remove();
+});
+
+describeStore(
+  'SQLite store',
+  async () => {
+    folder = tempFolder();
+    return SqliteStore.open(folder.path);
+  },
+  async (store) => {
+    await store.close();
+    return SqliteStore.open(folder.path);
+  },
+  () => folder.remove(),
+);
+
+describe('SQLite file', () => {
+  it('is readable by its owner only, journals included', async () => {
+    folder = tempFolder();
+    const data = join(folder.path, 'new', 'data');
+    const store = SqliteStore.open(data);
+    const { server, key } = registered('a');
+    await store.addServer(server, key);
+    expect(statSync(data).mode & 0o777).toBe(0o700);
+    for (const name of ['hub.db', 'hub.db-wal', 'hub.db-shm']) expect(statSync(join(data, name)).mode & 0o777).toBe(0o600);
+    await store.close();
+  });
+
+  it('of a later version is left alone, with HUB_DATA_NEWER', async () => {
+    folder = tempFolder();
+    await SqliteStore.open(folder.path).close();
+    const database = new DatabaseSync(join(folder.path, 'hub.db'));
+    database.exec('PRAGMA user_version = 99');
+    database.close();
+    expect(() => SqliteStore.open(folder.path)).toThrow(expect.objectContaining({ code: 'HUB_DATA_NEWER' }));
+  });
+
+  it('that is none is refused with HUB_DATA', () => {
+    folder = tempFolder();
+    writeFileSync(join(folder.path, 'hub.db'), 'this is no database, and it is long enough to be seen as none'.repeat(20));
+    expect(() => SqliteStore.open(folder.path)).toThrow(expect.objectContaining({ code: 'HUB_DATA' }));
+    expect(() => SqliteStore.open('/dev/null/x')).toThrow(expect.objectContaining({ code: 'HUB_DATA' }));
+  });
+
+  it('shows one connection what another commits', async () => {
+    folder = tempFolder();
+    const [one, two] = [SqliteStore.open(folder.path), SqliteStore.open(folder.path)];
+    const { server, key } = registered('a');
+    await one.addServer(server, key);
+    expect(await two.findKey(key.hash)).toBeDefined();
+    const id = randomUUID();
+    await Promise.all([
+      one.accept(server, key, [incoming(id, 1), incoming(id, 2)], 1),
+      two.accept(server, key, [incoming(id, 2), incoming(id, 3)], 1),
+    ]);
+    expect(await one.instances(server.id)).toMatchObject([{ accepted: 3, duplicates: 1, gaps: [] }]);
+    await one.removeServer(server.id);
+    expect(await two.findKey(key.hash)).toBeUndefined();
+    await one.close();
+    await two.close();
+  });
+
+  it('commits what waits when it is closed', async () => {
+    folder = tempFolder();
+    const store = SqliteStore.open(folder.path);
+    const { server, key } = registered('a');
+    await store.addServer(server, key);
+    const pending = store.accept(server, key, [incoming(randomUUID(), 1)], 1);
+    await store.close();
+    expect(await pending).toEqual({ accepted: 1, duplicates: 0 });
+  });
+});
