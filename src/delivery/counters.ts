@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import type { Opened } from './database.ts';
+
+/** Who counts, and where the counting stands. */
+export interface Counters {
+  instance: string;
+  /** Number of the next heartbeat. */
+  sequence: number;
+  /** Position of the next row. */
+  position: number;
+  /** Position of the oldest row; `position` when there is none. */
+  first: number;
+  machine: string | null;
+}
+
+interface Meta {
+  instance: string;
+  sequence: number;
+  position: number;
+  machine: string | null;
+  open: number;
+}
+
+/**
+ * Reads the counters of a file that was just opened. A new instance begins wherever the counter may be behind what was
+ * sent: the file is new, it was cloned to another machine, or a part of its log went missing after a crash. `vouched`
+ * is what the process itself still knows; it settles that last doubt.
+ */
+export function readCounters({ db, fresh, rolledBack }: Opened, machine?: string, vouched?: { instance: string; next: number }): Counters {
+  const meta = db.prepare('SELECT * FROM meta').get() as unknown as Meta | undefined;
+  const last = (db.prepare('SELECT max(position) AS last FROM heartbeats').get() as { last: number | null }).last ?? 0;
+  const { first } = db.prepare('SELECT min(position) AS first FROM heartbeats').get() as { first: number | null };
+  const position = Math.max(meta?.position ?? 1, last + 1);
+  const counters = { position, first: first ?? position, machine: machine ?? meta?.machine ?? null };
+
+  const cloned = machine !== undefined && meta?.machine != null && meta.machine !== machine;
+  const known = meta !== undefined && vouched?.instance === meta.instance && vouched.next === meta.sequence;
+  const behind = meta?.open === 1 && rolledBack && !known;
+  if (!meta || fresh || cloned || behind || last >= meta.position) return { ...counters, instance: randomUUID(), sequence: 1 };
+  return { ...counters, instance: meta.instance, sequence: meta.sequence };
+}

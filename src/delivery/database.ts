@@ -1,0 +1,65 @@
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { walIsCutShort } from './wal.ts';
+
+/** Version of the tables, in the file's user_version. */
+export const SCHEMA_VERSION = 1;
+
+/*
+ * One row of `meta` holds all counters, so that a number is taken in the same transaction that stores its heartbeat.
+ * Positions count rows of this file; they are contiguous from the oldest row to `position` - 1, whatever instance and
+ * sequence the rows carry (salvaged ones keep theirs).
+ */
+const SCHEMA = `
+  CREATE TABLE meta (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    instance TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    machine TEXT,
+    open INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE heartbeats (
+    position INTEGER PRIMARY KEY,
+    instance TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    frame BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE cursors (name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE losses (
+    reason TEXT PRIMARY KEY,
+    count INTEGER NOT NULL,
+    from_time INTEGER NOT NULL,
+    to_time INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+export interface Opened {
+  db: DatabaseSync;
+  /** The file had no tables yet. */
+  fresh: boolean;
+  /** A part of the write-ahead log that had been written is missing: what the tables say may be older than what was sent. */
+  rolledBack: boolean;
+}
+
+/** Opens the file at `path` (or `:memory:`), making it and its tables where there are none. Throws SQLite's errors. */
+export function openDatabase(path: string): Opened {
+  const onDisk = path !== ':memory:';
+  const walThere = onDisk && existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0;
+  // SQLite gives the files beside it the mode of this one.
+  if (onDisk) closeSync(openSync(path, 'a', 0o600));
+  const db = new DatabaseSync(path, { timeout: 2_000 });
+  try {
+    db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA cache_size = -96');
+    const fresh = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() === undefined;
+    if (onDisk)
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576');
+    if (fresh) db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
+    return { db, fresh, rolledBack: onDisk && !fresh && (!walThere || walIsCutShort(db, `${path}-wal`)) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}

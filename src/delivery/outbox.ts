@@ -1,0 +1,301 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { readCounters } from './counters.ts';
+import { openDatabase } from './database.ts';
+import { pack } from './frame.ts';
+import type { StoredHeartbeat } from './heartbeats.ts';
+import { type Loss, Losses } from './losses.ts';
+import { Pages } from './pages.ts';
+
+/** Makes the heartbeat for a place in the order: its JSON, and when it was sampled (ms since the epoch). */
+export type Make = (instance: string, sequence: number) => { json: string; time: number };
+
+/** A heartbeat that waits in a store, with its place in that store. */
+export interface Pending extends StoredHeartbeat {
+  readonly store: Outbox;
+  readonly position: number;
+}
+
+export interface OutboxOptions {
+  /** Most bytes of pages in use; then the oldest go. */
+  maxBytes: number;
+  /** Mark of this machine; a file that carries another one was cloned, and begins a new instance. */
+  machine?: string | undefined;
+  /** The handle that this one takes over from within the process: what it knows of the counter settles any doubt. */
+  after?: Outbox | undefined;
+}
+
+/** Pages are given back once a backlog is no larger than this. */
+const FEW = 64;
+
+/**
+ * The heartbeats that some destination still lacks, in one SQLite file. The instance id and the counter live in that
+ * same file, so a number always comes from the store that holds its heartbeat, and a store that was lost, rolled back
+ * or cloned begins a new instance: no number that was ever sent is given out twice. Methods throw SQLite's errors.
+ */
+export class Outbox {
+  readonly path: string;
+  readonly #db: DatabaseSync;
+  readonly #losses: Losses;
+  readonly #machine: string | null;
+  readonly #pages: Pages;
+  readonly #statements: Record<'insert' | 'meta' | 'read' | 'cursor' | 'drop', StatementSync>;
+  /** What each destination has, up to and with this position. The truth in memory; the file follows. */
+  readonly #cursors = new Map<string, number>();
+  #maxBytes: number;
+  #instance: string;
+  #sequence: number;
+  #position: number;
+  #first: number;
+  #dropped = 0;
+  #dropReason = 'cap';
+  /** The file says that we have it open; written before the first number is taken from it. */
+  #begun = false;
+
+  private constructor(path: string, options: OutboxOptions) {
+    const opened = openDatabase(path);
+    const { db } = opened;
+    this.path = path;
+    this.#db = db;
+    try {
+      this.#maxBytes = options.maxBytes;
+      this.#losses = new Losses(db);
+      this.#pages = new Pages(db);
+      this.#statements = {
+        insert: db.prepare('INSERT INTO heartbeats (position, instance, sequence, time, frame) VALUES (?, ?, ?, ?, ?)'),
+        meta: db.prepare('INSERT OR REPLACE INTO meta (id, instance, sequence, position, machine, open) VALUES (1, ?, ?, ?, ?, ?)'),
+        read: db.prepare('SELECT position, instance, sequence, time, frame FROM heartbeats WHERE position > ? ORDER BY position LIMIT ?'),
+        cursor: db.prepare('INSERT OR REPLACE INTO cursors (name, position) VALUES (?, ?)'),
+        drop: db.prepare('DELETE FROM heartbeats WHERE position <= ?'),
+      };
+      const counters = readCounters(opened, options.machine, options.after);
+      this.#instance = counters.instance;
+      this.#sequence = counters.sequence;
+      this.#position = counters.position;
+      this.#first = counters.first;
+      this.#machine = counters.machine;
+      for (const row of db.prepare('SELECT name, position FROM cursors').iterate())
+        this.#cursors.set(String(row.name), Number(row.position));
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  /** Opens the store at `path`, making it where there is none; `:memory:` for one that lasts as long as the process. */
+  static open(path: string, options: OutboxOptions): Outbox {
+    return new Outbox(path, options);
+  }
+
+  /** Who counts the heartbeats that are appended now. */
+  get instance(): string {
+    return this.#instance;
+  }
+
+  /** The number that the next heartbeat gets. */
+  get next(): number {
+    return this.#sequence;
+  }
+
+  /** Heartbeats held, for whichever destination. */
+  get depth(): number {
+    return this.#position - this.#first;
+  }
+
+  /** Bytes of pages in use. */
+  get bytes(): number {
+    return this.#pages.bytes;
+  }
+
+  get losses(): Loss[] {
+    return this.#losses.all();
+  }
+
+  /** Counts a loss that was found elsewhere. */
+  recordLoss(loss: Loss): void {
+    this.#transaction(() => this.#losses.add(loss));
+  }
+
+  /** Heartbeats dropped since it was opened, to stay within bounds. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  set maxBytes(bytes: number) {
+    this.#maxBytes = bytes;
+  }
+
+  /**
+   * Marks the file as open, in the main file and not only in its log: a log that goes missing is then noticed. Done by
+   * the first `append`; by itself it tells whether the file can be written.
+   */
+  begin(): void {
+    if (this.#begun) return;
+    this.#transaction(() => this.#writeMeta(1));
+    this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    this.#begun = true;
+  }
+
+  /** Stores one heartbeat under the next number; on return it is on the disk. */
+  append(make: Make): { instance: string; sequence: number } {
+    return this.appendGroup([make])[0] as { instance: string; sequence: number };
+  }
+
+  /** Stores several in one transaction: all or none. */
+  appendGroup(makes: Make[]): { instance: string; sequence: number }[] {
+    this.begin();
+    const made = makes.map((make, index) => {
+      const sequence = this.#sequence + index;
+      const { json, time } = make(this.#instance, sequence);
+      return { instance: this.#instance, sequence, time, frame: pack(json) };
+    });
+    this.#store(made, this.#sequence + made.length);
+    return made.map(({ instance, sequence }) => ({ instance, sequence }));
+  }
+
+  /** Takes in heartbeats of another store, which keep their instance and number. */
+  adopt(heartbeats: StoredHeartbeat[]): void {
+    if (heartbeats.length > 0) this.#store(heartbeats, this.#sequence);
+  }
+
+  /** What a destination lacks (one that has no cursor here: everything), oldest first: at most `maxCount`, at most `maxBytes` of frames, but at least one. */
+  batch(destination: string, maxCount: number, maxBytes: number): Pending[] {
+    const found: Pending[] = [];
+    let bytes = 0;
+    for (const row of this.#statements.read.iterate(this.#cursor(destination), maxCount) as Iterable<Record<string, unknown>>) {
+      const frame = row.frame as Uint8Array;
+      bytes += frame.length;
+      if (bytes > maxBytes && found.length > 0) break;
+      const { position, instance, sequence, time } = row as unknown as Pending;
+      found.push({ store: this, position, instance, sequence, time, frame });
+    }
+    return found;
+  }
+
+  /**
+   * A destination has a whole batch now; what all destinations have is deleted. Where the file cannot be written this
+   * throws, and holds for this process all the same: the next write carries it along.
+   */
+  delivered(destination: string, batch: Pending[]): void {
+    // Rows that were dropped, and counted, while they were on their way have arrived after all.
+    const late = this.#cursors.size === 1 ? batch.filter((row) => row.position < this.#first).length : 0;
+    this.advance(destination, batch.at(-1)?.position ?? 0);
+    this.#transaction(() => {
+      if (late > 0) this.#losses.arrived(this.#dropReason, late);
+      this.#persist();
+    });
+    if (this.depth <= FEW) this.#pages.shrink();
+  }
+
+  /** What each destination has, up to and with this position. */
+  get cursors(): ReadonlyMap<string, number> {
+    return this.#cursors;
+  }
+
+  /** Sets in memory what a destination has; never moves back. The next write to the file carries it along. */
+  advance(destination: string, position: number): void {
+    if (this.#cursors.has(destination)) this.#cursors.set(destination, Math.max(this.#cursor(destination), position));
+  }
+
+  /** A destination passes over one heartbeat for good: that is a loss, and counted. */
+  skip(destination: string, heartbeat: Pending, reason: string): void {
+    this.advance(destination, heartbeat.position);
+    this.#transaction(() => {
+      this.#losses.add({ reason, count: 1, from: heartbeat.time, to: heartbeat.time });
+      this.#persist();
+    });
+  }
+
+  /** Heartbeats that a destination lacks. */
+  pending(destination: string): number {
+    return Math.max(0, this.#position - 1 - this.#cursor(destination));
+  }
+
+  /**
+   * Sets who gets heartbeats. A new name begins at the oldest one held; a name that is gone loses its cursor.
+   * Returns those with what they had not got.
+   */
+  setDestinations(names: string[]): { name: string; left: number }[] {
+    const gone = [...this.#cursors.keys()].filter((name) => !names.includes(name)).map((name) => ({ name, left: this.pending(name) }));
+    const added = names.filter((name) => !this.#cursors.has(name));
+    if (gone.length + added.length === 0) return [];
+    for (const { name } of gone) this.#cursors.delete(name);
+    for (const name of added) this.#cursors.set(name, this.#first - 1);
+    this.#transaction(() => {
+      for (const { name } of gone) this.#db.prepare('DELETE FROM cursors WHERE name = ?').run(name);
+      this.#persist();
+    });
+    return gone;
+  }
+
+  /** Keeps the file at its present size while `hold` is true, whatever the cap says. */
+  holdSize(hold: boolean): void {
+    this.#pages.hold(hold);
+  }
+
+  /** Closes the file cleanly; what cannot be written any more is left as it is. */
+  close(): void {
+    if (!this.#db.isOpen) return;
+    try {
+      if (this.#begun) this.#transaction(() => this.#writeMeta(0));
+    } catch {
+      // The file cannot be written: the next start sees one that was not closed, which is true.
+    }
+    this.#db.close();
+  }
+
+  #cursor(destination: string): number {
+    return Math.max(this.#cursors.get(destination) ?? 0, this.#first - 1);
+  }
+
+  #store(heartbeats: StoredHeartbeat[], nextSequence: number): void {
+    this.#transaction(() => {
+      for (const { instance, sequence, time, frame } of heartbeats)
+        this.#statements.insert.run(this.#position++, instance, sequence, time, frame);
+      this.#sequence = nextSequence;
+      this.#writeMeta(1);
+      this.#trim(this.#position - 1);
+    });
+  }
+
+  #writeMeta(open: 0 | 1): void {
+    this.#statements.meta.run(this.#instance, this.#sequence, this.#position, this.#machine, open);
+  }
+
+  /** Drops the oldest until the pages in use are within bounds; never `last`, which is the newest. */
+  #trim(last: number): void {
+    const limit = this.#pages.limit(this.#maxBytes);
+    let over = this.#pages.used - limit.pages;
+    if (over <= 0) return;
+    this.#persist();
+    this.#dropReason = limit.reason;
+    for (; over > 0 && this.#first < last; over = this.#pages.used - limit.pages) {
+      const upTo = Math.min(last - 1, this.#first + over - 1);
+      this.#dropped += this.#losses.count(limit.reason, upTo);
+      this.#statements.drop.run(upTo);
+      this.#first = upTo + 1;
+    }
+  }
+
+  #persist(): void {
+    for (const [name, position] of this.#cursors) this.#statements.cursor.run(name, position);
+    if (this.#cursors.size === 0) return;
+    const had = Math.min(...this.#cursors.values());
+    if (had < this.#first) return;
+    this.#statements.drop.run(had);
+    this.#first = had + 1;
+  }
+
+  #transaction(work: () => void): void {
+    const [sequence, position, first] = [this.#sequence, this.#position, this.#first];
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      [this.#sequence, this.#position, this.#first] = [sequence, position, first];
+      // SQLite has already rolled back after some faults (a full disk, an I/O error).
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
