@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { Throttle } from '../../src/hub/throttle.ts';
+
+it('lets a source fail up to its limit in a window, and tells how long to wait beyond it', () => {
+  const throttle = new Throttle(2, 100);
+  expect([throttle.fail('a', 0), throttle.fail('a', 10), throttle.fail('a', 20), throttle.fail('b', 20)]).toEqual([0, 0, 80, 0]);
+  expect(throttle.fail('a', 99)).toBe(1);
+  expect(throttle.fail('a', 100)).toBe(0);
+});
+
+it('forgets windows that are over, and the oldest source when there are too many', () => {
+  const throttle = new Throttle(1, 100, 2);
+  throttle.fail('a', 0);
+  throttle.fail('b', 1);
+  throttle.fail('c', 2);
+  expect(throttle.fail('b', 3)).toBe(98);
+  expect(throttle.fail('a', 4)).toBe(0);
+});
