@@ -11,6 +11,8 @@ export interface Counters {
   /** Position of the oldest row; `position` when there is none. */
   first: number;
   machine: string | null;
+  /** Why a new instance begins although the file has an older one. */
+  renewed: 'cloned' | 'rolled-back' | undefined;
 }
 
 interface Meta {
@@ -26,16 +28,17 @@ interface Meta {
  * sent: the file is new, it was cloned to another machine, or a part of its log went missing after a crash. `vouched`
  * is what the process itself still knows; it settles that last doubt.
  */
-export function readCounters({ db, fresh, rolledBack }: Opened, machine?: string, vouched?: { instance: string; next: number }): Counters {
+export function readCounters({ db, rolledBack }: Opened, machine?: string, vouched?: { instance: string; next: number }): Counters {
   const meta = db.prepare('SELECT * FROM meta').get() as unknown as Meta | undefined;
   const last = (db.prepare('SELECT max(position) AS last FROM heartbeats').get() as { last: number | null }).last ?? 0;
   const { first } = db.prepare('SELECT min(position) AS first FROM heartbeats').get() as { first: number | null };
   const position = Math.max(meta?.position ?? 1, last + 1);
   const counters = { position, first: first ?? position, machine: machine ?? meta?.machine ?? null };
 
-  const cloned = machine !== undefined && meta?.machine != null && meta.machine !== machine;
   const known = meta !== undefined && vouched?.instance === meta.instance && vouched.next === meta.sequence;
-  const behind = meta?.open === 1 && rolledBack && !known;
-  if (!meta || fresh || cloned || behind || last >= meta.position) return { ...counters, instance: randomUUID(), sequence: 1 };
-  return { ...counters, instance: meta.instance, sequence: meta.sequence };
+  let renewed: Counters['renewed'];
+  if (machine !== undefined && meta?.machine != null && meta.machine !== machine) renewed = 'cloned';
+  else if (meta && ((meta.open === 1 && rolledBack && !known) || last >= meta.position)) renewed = 'rolled-back';
+  if (!meta || renewed) return { ...counters, renewed, instance: randomUUID(), sequence: 1 };
+  return { ...counters, renewed, instance: meta.instance, sequence: meta.sequence };
 }

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { readCounters } from './counters.ts';
-import { openDatabase } from './database.ts';
+import { type Counters, readCounters } from './counters.ts';
+import { type Opened, openDatabase } from './database.ts';
 import { pack } from './frame.ts';
 import type { StoredHeartbeat } from './heartbeats.ts';
 import { type Loss, Losses } from './losses.ts';
@@ -34,6 +34,8 @@ const FEW = 64;
  */
 export class Outbox {
   readonly path: string;
+  /** Why a new instance began although the file has an older one; undefined when it did not. */
+  readonly renewed: Counters['renewed'];
   readonly #db: DatabaseSync;
   readonly #losses: Losses;
   readonly #machine: string | null;
@@ -51,39 +53,39 @@ export class Outbox {
   /** The file says that we have it open; written before the first number is taken from it. */
   #begun = false;
 
-  private constructor(path: string, options: OutboxOptions) {
-    const opened = openDatabase(path);
+  private constructor(path: string, opened: Opened, options: OutboxOptions) {
     const { db } = opened;
+    const counters = readCounters(opened, options.machine, options.after);
     this.path = path;
+    this.renewed = counters.renewed;
     this.#db = db;
-    try {
-      this.#maxBytes = options.maxBytes;
-      this.#losses = new Losses(db);
-      this.#pages = new Pages(db);
-      this.#statements = {
-        insert: db.prepare('INSERT INTO heartbeats (position, instance, sequence, time, frame) VALUES (?, ?, ?, ?, ?)'),
-        meta: db.prepare('INSERT OR REPLACE INTO meta (id, instance, sequence, position, machine, open) VALUES (1, ?, ?, ?, ?, ?)'),
-        read: db.prepare('SELECT position, instance, sequence, time, frame FROM heartbeats WHERE position > ? ORDER BY position LIMIT ?'),
-        cursor: db.prepare('INSERT OR REPLACE INTO cursors (name, position) VALUES (?, ?)'),
-        drop: db.prepare('DELETE FROM heartbeats WHERE position <= ?'),
-      };
-      const counters = readCounters(opened, options.machine, options.after);
-      this.#instance = counters.instance;
-      this.#sequence = counters.sequence;
-      this.#position = counters.position;
-      this.#first = counters.first;
-      this.#machine = counters.machine;
-      for (const row of db.prepare('SELECT name, position FROM cursors').iterate())
-        this.#cursors.set(String(row.name), Number(row.position));
-    } catch (error) {
-      db.close();
-      throw error;
-    }
+    this.#maxBytes = options.maxBytes;
+    this.#losses = new Losses(db);
+    this.#pages = new Pages(db);
+    this.#statements = {
+      insert: db.prepare('INSERT INTO heartbeats (position, instance, sequence, time, frame) VALUES (?, ?, ?, ?, ?)'),
+      meta: db.prepare('INSERT OR REPLACE INTO meta (id, instance, sequence, position, machine, open) VALUES (1, ?, ?, ?, ?, ?)'),
+      read: db.prepare('SELECT position, instance, sequence, time, frame FROM heartbeats WHERE position > ? ORDER BY position LIMIT ?'),
+      cursor: db.prepare('INSERT OR REPLACE INTO cursors (name, position) VALUES (?, ?)'),
+      drop: db.prepare('DELETE FROM heartbeats WHERE position <= ?'),
+    };
+    this.#instance = counters.instance;
+    this.#sequence = counters.sequence;
+    this.#position = counters.position;
+    this.#first = counters.first;
+    this.#machine = counters.machine;
+    for (const row of db.prepare('SELECT name, position FROM cursors').iterate()) this.#cursors.set(String(row.name), Number(row.position));
   }
 
   /** Opens the store at `path`, making it where there is none; `:memory:` for one that lasts as long as the process. */
   static open(path: string, options: OutboxOptions): Outbox {
-    return new Outbox(path, options);
+    const opened = openDatabase(path);
+    try {
+      return new Outbox(path, opened, options);
+    } catch (error) {
+      opened.db.close();
+      throw error;
+    }
   }
 
   /** Who counts the heartbeats that are appended now. */

@@ -146,7 +146,7 @@ export class Spool {
   }
 
   #openDisk(after?: Outbox): Outbox {
-    const { path, maxBytes, host } = this.#options;
+    const { path, maxBytes, host, log } = this.#options;
     let disk: Outbox;
     try {
       disk = Outbox.open(path, { maxBytes, machine: machineMark(host), after });
@@ -154,6 +154,7 @@ export class Spool {
       if (storeFault(error) !== 'damaged') throw error;
       disk = this.#rescue(error, after?.cursors);
     }
+    if (disk.renewed) log.warn({ path, reason: disk.renewed, instance: disk.instance }, 'the outbox counts anew, as a new instance');
     if (this.#destinations.length > 0) disk.setDestinations(this.#destinations);
     return disk;
   }
