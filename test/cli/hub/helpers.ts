@@ -1,0 +1,37 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+const PROGRAM = new URL('../../../src/cli/hub.ts', import.meta.url).href;
+/** The program from its sources, whatever stands in dist. */
+const CODE = `import { main } from ${JSON.stringify(PROGRAM)}; await main(process.argv.slice(1));`;
+
+/** Starts scout-hub in a process of its own. */
+export function start(args: string[], env: NodeJS.ProcessEnv = process.env): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, ['--input-type=module', '-e', CODE, '--', ...args], { env });
+}
+
+/** Runs scout-hub to its end. */
+export async function scoutHub(
+  args: string[],
+  input = '',
+  env?: NodeJS.ProcessEnv,
+): Promise<{ status: number; stdout: string; stderr: string }> {
+  const child = start(args, env);
+  const text = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (chunk) => (text[name] += chunk));
+  child.stdin.end(input);
+  const [status] = await once(child, 'close');
+  return { status, ...text };
+}
+
+/** Waits until a hub says that it is ready; returns what it said. Rejects when it ends before. */
+export function ready(child: ChildProcessWithoutNullStreams): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said += chunk;
+      if (/^ready$/m.test(said)) resolve(said);
+    });
+    child.once('close', (code) => reject(new Error(`ended with ${code}: ${said}`)));
+  });
+}

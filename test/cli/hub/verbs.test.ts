@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { defaultData } from '../../../src/cli/hub/common.ts';
+import { parseListen } from '../../../src/cli/hub/serve.ts';
+import { tempFolder } from '../../hub/helpers.ts';
+import { ready, scoutHub, start } from './helpers.ts';
+
+let folder: ReturnType<typeof tempFolder>;
+let data: string[];
+beforeEach(() => {
+  folder = tempFolder();
+  data = ['--data', join(folder.path, 'hub')];
+});
+afterEach(() => folder.remove());
+
+function whoami(port: number, ca: string, key: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, ca, path: '/api/v1/whoami', agent: false, headers: { 'x-api-key': key } };
+    const sent = request(options, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+describe('server, key and user', () => {
+  it('register, list, show and remove', async () => {
+    const added = await scoutHub(['server', 'add', 'web-1', '--policy', 'grace', '--grace', '2h', '--json', ...data]);
+    expect(added.status).toBe(0);
+    const { key, ...rest } = JSON.parse(added.stdout);
+    expect(key).toMatch(/^[0-9a-f]{64}$/);
+    expect(rest).toEqual({ server_id: expect.any(String), name: 'web-1', fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/) });
+
+    const shown = JSON.parse((await scoutHub(['server', 'show', 'web-1', '--json', ...data])).stdout);
+    expect(shown).toMatchObject({ name: 'web-1', policy: 'grace', grace: 7_200, state: 'never', instances: [], refused: {} });
+    expect(JSON.parse((await scoutHub(['key', 'list', 'web-1', '--json', ...data])).stdout)).toEqual(shown.keys);
+    const text = await scoutHub(['server', 'show', 'web-1', ...data]);
+    expect(text.stdout).toContain(rest.fingerprint);
+    expect(text.stdout).not.toContain(key);
+    expect((await scoutHub(['key', 'list', 'web-1', ...data])).stdout).toContain(rest.fingerprint);
+    expect((await scoutHub(['server', 'list', ...data])).stdout).toMatch(/^web-1 +never +never /m);
+
+    const again = await scoutHub(['server', 'add', 'web-1', ...data]);
+    expect(again).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('HUB_SERVER_EXISTS') });
+    expect((await scoutHub(['server', 'remove', 'web-1', ...data])).status).toBe(0);
+    expect(await scoutHub(['server', 'show', 'web-1', ...data])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('HUB_SERVER_UNKNOWN'),
+    });
+    expect(JSON.parse((await scoutHub(['server', 'list', '--json', ...data])).stdout)).toEqual([]);
+  });
+
+  it('take the password of a user from stdin, and never show it', async () => {
+    const password = randomBytes(12).toString('hex');
+    const added = await scoutHub(['user', 'add', 'ada', '--role', 'admin', ...data], `${password}\n`);
+    expect(added.status).toBe(0);
+    const listed = await scoutHub(['user', 'list', '--json', ...data]);
+    expect(JSON.parse(listed.stdout)).toEqual([{ user_id: expect.any(String), name: 'ada', role: 'admin' }]);
+    expect(added.stdout + added.stderr + listed.stdout).not.toContain(password);
+    expect(await scoutHub(['user', 'add', 'bob', '--role', 'member', ...data], 'short\n')).toMatchObject({
+      status: 64,
+      stderr: expect.stringContaining('HUB_PASSWORD_WEAK'),
+    });
+  });
+
+  it.each([
+    [['server', 'add', 'web-1', '--policy', 'lax'], '--policy lax'],
+    [['server', 'add', 'web-1', '--grace', 'soon'], '--grace soon'],
+    [['user', 'add', 'ada', '--role', 'king'], '--role king'],
+    [['user', 'add', 'ada'], '--role'],
+    [['server', 'add'], 'name'],
+    [['serve', '--listen', 'nowhere', '--tls-self-signed'], '--listen nowhere'],
+    [['serve', '--retention', 'long', '--tls-self-signed'], '--retention long'],
+    [['serve'], 'HUB_TLS_CHOICE'],
+    [['serve', '--nonsense'], '--nonsense'],
+  ])('refuse %j as wrong usage', async (args, said) => {
+    expect(await scoutHub([...args, ...data])).toMatchObject({ status: 64, stdout: '', stderr: expect.stringContaining(said) });
+  });
+
+  it.each([
+    ['serve'],
+    ['server', 'add'],
+    ['server', 'list'],
+    ['server', 'show'],
+    ['server', 'remove'],
+    ['key', 'list'],
+    ['user', 'add'],
+    ['user', 'list'],
+  ])('explain themselves with an example: %s %s', async (...args) => {
+    const { status, stdout } = await scoutHub([...args.filter(Boolean), '--help']);
+    expect(status).toBe(0);
+    expect(stdout).toContain(`Example:\n  scout-hub ${args.filter(Boolean).join(' ')}`);
+  });
+});
+
+describe('serve', () => {
+  it('serves until it is told to stop, and takes what other processes register meanwhile', async () => {
+    const hub = start(['serve', '--listen', '127.0.0.1:0', '--tls-self-signed', ...data]);
+    try {
+      const said = await ready(hub);
+      const port = Number(/https:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1]);
+      const ca = readFileSync(/authority: (.*)$/m.exec(said)?.[1] as string, 'utf8');
+      const names = ['a', 'b', 'c', 'd'];
+      const added = await Promise.all(names.map((name) => scoutHub(['server', 'add', name, '--json', ...data])));
+      const keys = added.map(({ stdout }) => JSON.parse(stdout).key as string);
+      expect(await Promise.all(keys.map((key) => whoami(port, ca, key)))).toEqual([200, 200, 200, 200]);
+      expect((await scoutHub(['server', 'remove', 'b', ...data])).status).toBe(0);
+      expect(await whoami(port, ca, keys[1] as string)).toBe(401);
+
+      const taken = await scoutHub(['serve', '--listen', `127.0.0.1:${port}`, '--tls-self-signed', ...data]);
+      expect(taken).toMatchObject({ status: 1, stderr: expect.stringContaining('HUB_LISTEN') });
+      hub.kill('SIGHUP');
+      expect(await whoami(port, ca, keys[0] as string)).toBe(200);
+    } finally {
+      hub.kill('SIGTERM');
+    }
+    expect(await once(hub, 'close')).toEqual([0, null]);
+  });
+
+  it('is created once when several processes open a new folder together', async () => {
+    const added = await Promise.all(['a', 'b', 'c'].map((name) => scoutHub(['server', 'add', name, ...data])));
+    expect(added.map(({ status, stderr }) => (status === 0 ? 0 : stderr))).toEqual([0, 0, 0]);
+    expect(JSON.parse((await scoutHub(['server', 'list', '--json', ...data])).stdout)).toHaveLength(3);
+  });
+
+  it('says which address it cannot have', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as { port: number };
+    const done = await scoutHub(['serve', '--listen', `127.0.0.1:${port}`, '--tls-self-signed', ...data]);
+    expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(`127.0.0.1:${port}`) });
+    holder.close();
+  });
+});
+
+it('parseListen reads names, addresses and ports alone', () => {
+  expect(parseListen('0.0.0.0:1')).toEqual({ host: '0.0.0.0', port: 1 });
+  expect(parseListen('[::1]:8443')).toEqual({ host: '::1', port: 8443 });
+  expect(parseListen('8443')).toEqual({ host: '127.0.0.1', port: 8443 });
+  expect(parseListen(':8443')).toEqual({ host: '127.0.0.1', port: 8443 });
+  for (const text of ['', 'a', 'a:', 'a:70000', '::1:8443', '[::1]8443'])
+    expect(() => parseListen(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+});
+
+it('defaultData is the folder of the user who asks', () => {
+  const other = defaultData({ XDG_DATA_HOME: '/x' });
+  expect(other).toBe(process.getuid?.() === 0 ? '/var/lib/scout-hub' : '/x/scout-hub');
+});
