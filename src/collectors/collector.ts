@@ -12,8 +12,6 @@ export interface Collector {
   collect(): Metric[] | Promise<Metric[]>;
   /** Names of what did not answer with the last sample (mount points), though the rest was collected. */
   stale?(): string[];
-  /** Calls into the kernel that have not returned: each keeps a thread of libuv's pool. */
-  hung?(): number;
   /** Releases what it holds. */
   close?(): void;
 }

@@ -4,8 +4,9 @@ import { type CollectorDefinition, metric } from './collector.ts';
 import { matcher } from './files.ts';
 
 const SECTOR = 512;
-/** Partitions count what their disk counts again. */
-const PARTITION = /^(?:(?:[hsv]|xv)d[a-z]+\d+|(?:nvme\d+n\d+|mmcblk\d+|nbd\d+|loop\d+|md\d+)p\d+)$/;
+/** Partitions count again what their disk counts; loop and RAM devices, what lies beneath or nothing; removable ones seldom work. */
+const LEFT_OUT = /^(?:(?:[hsv]|xv)d[a-z]+\d+|(?:nvme\d+n\d+|mmcblk\d+|nbd\d+|md\d+)p\d+|mmcblk\d+boot\d+|(?:loop|ram|fd|sr)\d+.*)$/;
+/** Some stand there without ever having done anything (zram, nbd). */
 const used = (disk: Diskstats): boolean => disk.reads + disk.writes + disk.ioTime > 0;
 
 export const disk: CollectorDefinition<'disk'> = {
@@ -24,8 +25,7 @@ export const disk: CollectorDefinition<'disk'> = {
         const inFlight: Point[] = [];
         for (const found of parseDiskstats(files.text(`${host.proc}/diskstats`))) {
           const { device, discard, flush } = found;
-          // Loop and RAM devices stand there unused by the dozen.
-          if (PARTITION.test(device) || !used(found) || excluded(device)) continue;
+          if (LEFT_OUT.test(device) || !used(found) || excluded(device)) continue;
           io.push([device, 'read', found.readSectors * SECTOR], [device, 'write', found.writtenSectors * SECTOR]);
           operations.push([device, 'read', found.reads], [device, 'write', found.writes]);
           times.push([device, 'read', found.readTime / 1_000], [device, 'write', found.writeTime / 1_000]);

@@ -9,10 +9,10 @@ export const filefd: CollectorDefinition<'filefd'> = {
       // proc_sys_fs(5), file-nr: allocated, free (0 since 2.6), limit.
       const [allocated, , limit] = parseNumbers(files.text(`${host.proc}/sys/fs/file-nr`));
       if (allocated === undefined || limit === undefined) throw new Error('file-nr has an unknown form');
-      return [
-        metric('scout.file_descriptor.count', '{file_descriptor}', 'updowncounter', [], [[allocated]]),
-        metric('scout.file_descriptor.limit', '{file_descriptor}', 'updowncounter', [], [[limit]]),
-      ];
+      const count = metric('scout.file_descriptor.count', '{file_descriptor}', 'updowncounter', [], [[allocated]]);
+      // systemd sets the limit to the largest integer of 64 bits, which is to say there is none.
+      if (limit > Number.MAX_SAFE_INTEGER) return [count];
+      return [count, metric('scout.file_descriptor.limit', '{file_descriptor}', 'updowncounter', [], [[limit]])];
     },
   }),
 };

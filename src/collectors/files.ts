@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import type { Host } from '../support/host.ts';
+import { Probes, type Space } from './probes.ts';
 
 /** Samples for which a file that was not there is not looked for again, and an open one is kept though nobody reads it. */
 const MEMORY = 60;
@@ -10,17 +11,34 @@ export function isAbsent(error: unknown): boolean {
   return ABSENT.has((error as NodeJS.ErrnoException)?.code ?? '');
 }
 
+/** statfs(2), as Node has it; tests bring their own. */
+export interface Statfs {
+  now(path: string): Space;
+  later(path: string): Promise<Space>;
+}
+
+const STATFS: Statfs = { now: (path) => fs.statfsSync(path), later: (path) => fs.promises.statfs(path) };
+
 /**
  * The kernel's files as the collectors of one runner read them: descriptors stay open and are read again from offset
  * 0, where procfs and sysfs generate the text anew (a read costs about half of open, read and close); a file that
  * several collectors want is read once a sample; everything passes through one buffer. Text is decoded as latin1.
  */
 export class Files {
+  /** Space of a file system that answers at once. */
+  readonly space: (path: string) => Space;
+  /** Asks file systems that may hang; here, so that what hangs is known for as long as the process lives. */
+  readonly probes: Probes;
   #buffer = Buffer.allocUnsafeSlow(32_768);
   readonly #open = new Map<string, { fd: number; used: number }>();
   readonly #texts = new Map<string, string>();
   readonly #missing = new Map<string, { error: unknown; until: number }>();
   #sample = 0;
+
+  constructor(statfs: Statfs = STATFS) {
+    this.space = statfs.now;
+    this.probes = new Probes(statfs.later);
+  }
 
   /** Begins a sample: what was read before is read anew. */
   next(): void {

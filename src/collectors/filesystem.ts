@@ -1,4 +1,3 @@
-import fs from 'node:fs';
 import type { CollectorsConfig } from '../config/schema.ts';
 import { parseMountinfo } from '../procfs/mountinfo.ts';
 import type { Metric, Point } from '../protocol/heartbeat.ts';
@@ -6,36 +5,24 @@ import type { Host } from '../support/host.ts';
 import { type Collector, type CollectorDefinition, metric } from './collector.ts';
 import type { Files } from './files.ts';
 import { type Place, places } from './mounts.ts';
-import { Probes, type Space } from './probes.ts';
+import type { Space } from './probes.ts';
 
 /** Longest that a heartbeat waits for file systems that may hang, in ms. */
 const PATIENCE = 100;
 
-/** statfs(2), as Node has it; tests bring their own. */
-export interface Statfs {
-  now(path: string): Space;
-  later(path: string): Promise<Space>;
-}
-
-const STATFS: Statfs = { now: (path) => fs.statfsSync(path), later: (path) => fs.promises.statfs(path) };
-
 /** Space and inodes of every file system with space of its own. */
-export class Filesystem implements Collector {
+class Filesystem implements Collector {
   readonly #host: Host;
   readonly #settings: CollectorsConfig['filesystem'];
   readonly #files: Files;
-  readonly #statfs: Statfs;
-  readonly #probes: Probes;
   #table = '';
   #places: Place[] = [];
   #stale: string[] = [];
 
-  constructor(host: Host, settings: CollectorsConfig['filesystem'], files: Files, statfs: Statfs = STATFS) {
+  constructor(host: Host, settings: CollectorsConfig['filesystem'], files: Files) {
     this.#host = host;
     this.#settings = settings;
     this.#files = files;
-    this.#statfs = statfs;
-    this.#probes = new Probes(statfs.later);
   }
 
   collect(): Metric[] | Promise<Metric[]> {
@@ -47,7 +34,7 @@ export class Filesystem implements Collector {
       else answers.set(path, this.#ask(path));
     }
     if (remote.length === 0) return this.#metrics(answers);
-    return this.#probes.ask(remote, PATIENCE).then((late) => {
+    return this.#files.probes.ask(remote, PATIENCE).then((late) => {
       for (const [path, answer] of late) answers.set(path, answer);
       return this.#metrics(answers);
     });
@@ -55,10 +42,6 @@ export class Filesystem implements Collector {
 
   stale(): string[] {
     return this.#stale;
-  }
-
-  hung(): number {
-    return this.#probes.hung;
   }
 
   /** The table seldom changes, and reading it is cheaper than parsing it. */
@@ -75,7 +58,7 @@ export class Filesystem implements Collector {
 
   #ask(path: string): Space | Error {
     try {
-      return this.#statfs.now(path);
+      return this.#files.space(path);
     } catch (error) {
       return error as Error;
     }

@@ -97,14 +97,14 @@ class Processes implements Collector {
     const chosen = new Set([...largest(all, this.#top, (known) => known.rate), ...largest(all, this.#top, (known) => known.stat.resident)]);
     const time: Point[] = [];
     const memory: Point[] = [];
-    const virtual: Point[] = [];
     const threads: Point[] = [];
     const faults: Point[] = [];
     for (const { stat } of chosen) {
       const { pid, name } = stat;
       time.push([pid, name, 'user', stat.userTime / TICKS], [pid, name, 'system', stat.systemTime / TICKS]);
+      // A thread of the kernel has nothing but its time.
+      if (stat.kernelThread) continue;
       memory.push([pid, name, stat.resident * this.#page]);
-      virtual.push([pid, name, stat.virtual]);
       threads.push([pid, name, stat.threads]);
       faults.push([pid, name, stat.majorFaults]);
     }
@@ -112,23 +112,23 @@ class Processes implements Collector {
     return [
       metric('process.cpu.time', 's', 'counter', [...named, 'cpu.mode'], time),
       metric('process.memory.usage', 'By', 'updowncounter', named, memory),
-      metric('process.memory.virtual', 'By', 'updowncounter', named, virtual),
       metric('process.thread.count', '{thread}', 'updowncounter', named, threads),
       metric('scout.process.major_faults', '{fault}', 'counter', named, faults),
     ];
   }
 }
 
-/** The `count` of `all` with the highest `weight` above zero. A few passes cost less than sorting all. */
+/** The `count` of `all` with the highest `weight` above zero, of equals the older pid. A few passes cost less than sorting all. */
 function largest(all: Known[], count: number, weight: (known: Known) => number): Known[] {
   const best: Known[] = [];
   for (const known of all) {
     const value = weight(known);
     if (value <= 0) continue;
     const last = best[best.length - 1];
-    if (best.length === count && last && weight(last) >= value) continue;
+    const before = (other: Known) => weight(other) > value || (weight(other) === value && other.stat.pid < known.stat.pid);
+    if (best.length === count && last && before(last)) continue;
     let at = best.length;
-    while (at > 0 && weight(best[at - 1] as Known) < value) at--;
+    while (at > 0 && !before(best[at - 1] as Known)) at--;
     best.splice(at, 0, known);
     if (best.length > count) best.pop();
   }

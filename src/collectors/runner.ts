@@ -19,21 +19,39 @@ export interface CollectorStatus {
 export interface Collected {
   metrics: Metric[];
   statuses: CollectorStatus[];
+  /** For each status, where in `metrics` those of its collector begin; they end where the next ones begin. */
+  starts: number[];
 }
 
 /** Runs the collectors that are switched on, one after the other, each timed and none able to spoil another. */
 export class Runner {
   readonly #host: Host;
-  readonly #files = new Files();
-  readonly #collectors = new Map<CollectorName, Collector | undefined>();
+  readonly #definitions: readonly CollectorDefinition[];
+  readonly #files: Files;
+  #collectors = new Map<CollectorName, Collector | undefined>();
 
-  constructor(host: Host, settings: CollectorsConfig, definitions: readonly CollectorDefinition[] = definitionsFor(host)) {
+  constructor(
+    host: Host,
+    settings: CollectorsConfig,
+    definitions: readonly CollectorDefinition[] = definitionsFor(host),
+    files: Files = new Files(),
+  ) {
     this.#host = host;
-    const known = new Map(definitions.map((definition) => [definition.name, definition]));
+    this.#definitions = definitions;
+    this.#files = files;
+    this.apply(settings);
+  }
+
+  /** Collects by other settings from the next sample on. What hangs in the kernel stays known: a new runner would ask it again. */
+  apply(settings: CollectorsConfig): void {
+    for (const collector of this.#collectors.values()) collector?.close?.();
+    const collectors = new Map<CollectorName, Collector | undefined>();
+    const known = new Map(this.#definitions.map((definition) => [definition.name, definition]));
     for (const name of new Set([...COLLECTORS.map((collector) => collector.name), ...known.keys()])) {
       if (!settings[name].enabled) continue;
-      this.#collectors.set(name, known.get(name)?.create(host, settings[name], this.#files));
+      collectors.set(name, known.get(name)?.create(this.#host, settings[name], this.#files));
     }
+    this.#collectors = collectors;
   }
 
   /** One sample. Never throws: what failed stands in the statuses, and in `scout.collector.success`. */
@@ -41,7 +59,9 @@ export class Runner {
     this.#files.next();
     const metrics: Metric[] = [];
     const statuses: CollectorStatus[] = [];
+    const starts: number[] = [];
     for (const [name, collector] of this.#collectors) {
+      starts.push(metrics.length);
       const started = this.#host.monotonic();
       const status: CollectorStatus = { name, state: 'ok', duration: 0 };
       try {
@@ -55,18 +75,17 @@ export class Runner {
         status.state = isAbsent(error) ? 'unsupported' : 'failed';
         status.detail = detailOf(error);
       }
-      status.duration = round((this.#host.monotonic() - started) / 1_000, 6);
+      status.duration = round((this.#host.monotonic() - started) / 1_000, 5);
       statuses.push(status);
     }
+    starts.push(metrics.length);
     metrics.push(...ownMetrics(statuses));
-    return { metrics, statuses };
+    return { metrics, statuses, starts };
   }
 
   /** Calls into the kernel that have not returned; each keeps a thread, and keeps the process from ending by itself. */
   get hung(): number {
-    let count = 0;
-    for (const collector of this.#collectors.values()) count += collector?.hung?.() ?? 0;
-    return count;
+    return this.#files.probes.hung;
   }
 
   /** Closes what is kept open. The runner is of no use afterwards. */

@@ -14,6 +14,9 @@ const LEAST_PAUSE = 60_000;
 /** And then at most this share of one processor: the pause is that many times what reading took. */
 const PAUSE_FACTOR = 10_000;
 
+/** The kernel's words in sockstat, where ours are clearer. */
+const WORDS: Record<string, string> = { inuse: 'in_use', tw: 'time_wait', alloc: 'allocated' };
+
 class Sockets implements Collector {
   readonly #host: Host;
   readonly #files: Files;
@@ -55,7 +58,7 @@ class Sockets implements Collector {
         if (!found || name.startsWith('udplite') || name.startsWith('frag')) continue;
         for (const [state, value] of Object.entries(found)) {
           if (state === 'mem') memory.push([name, value * page]);
-          else counts.push([name, state, value]);
+          else counts.push([name === 'sockets' ? 'all' : name, WORDS[state] ?? state, value]);
         }
       }
     };

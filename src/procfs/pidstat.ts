@@ -11,13 +11,10 @@ export interface PidStat {
   /** Ticks. */
   userTime: number;
   systemTime: number;
-  minorFaults: number;
   majorFaults: number;
   threads: number;
   /** Ticks after boot; with the pid it identifies a process. */
   startTime: number;
-  /** Bytes. */
-  virtual: number;
   /** Pages. */
   resident: number;
 }
@@ -29,11 +26,10 @@ export function parsePidStat(text: string): PidStat | undefined {
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
   if (open < 1 || close < open || close + 4 > text.length) return undefined;
-  const columns = COLUMNS;
   let column = 4;
   let at = close + 4;
   const values: number[] = [];
-  for (const wanted of columns) {
+  for (const wanted of COLUMNS) {
     for (; column < wanted; column++) {
       at = text.indexOf(' ', at) + 1;
       if (at === 0) return undefined;
@@ -42,17 +38,7 @@ export function parsePidStat(text: string): PidStat | undefined {
     for (let digit = text.charCodeAt(at) - 48; digit >= 0 && digit <= 9; digit = text.charCodeAt(++at) - 48) value = value * 10 + digit;
     values.push(value);
   }
-  const [flags, minorFaults, majorFaults, userTime, systemTime, threads, startTime, virtual, resident] = values as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [flags, majorFaults, userTime, systemTime, threads, startTime, resident] = values as Columns;
   return {
     pid: Number.parseInt(text, 10),
     name: utf8(text.slice(open + 1, close)),
@@ -60,14 +46,14 @@ export function parsePidStat(text: string): PidStat | undefined {
     kernelThread: (flags & PF_KTHREAD) !== 0,
     userTime,
     systemTime,
-    minorFaults,
     majorFaults,
     threads,
     startTime,
-    virtual,
     resident,
   };
 }
 
+type Columns = [number, number, number, number, number, number, number];
+
 /** The columns read, counted from 1 as in the manual page. */
-const COLUMNS = [9, 10, 12, 14, 15, 20, 22, 23, 24];
+const COLUMNS = [9, 12, 14, 15, 20, 22, 24];
