@@ -190,6 +190,7 @@ export const ERRORS = {
     'cannot listen for Prometheus on {address}: {detail}',
     'Give another prometheus.listen (HOST:PORT), or end the process that holds it.',
   ),
+  OUTBOX_ABSENT: row(EXIT.failed, 'there is no outbox at {path}', 'Start the agent once, or name the folder with --state-dir.'),
   COLLECTOR_UNKNOWN: row(EXIT.usage, 'there is no collector `{name}`', 'Known are: {known}.'),
 
   // --- the hub

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { OutboxStats } from '../../delivery/inspect.ts';
@@ -100,6 +100,7 @@ function withStore<Db extends { close(): void }, Found>(path: string, open: (pat
 /** The file that the agent of this configuration uses. Throws when it is not there or may not be read. */
 async function findOutbox({ config: file, stateDir }: Options): Promise<string> {
   const path = join(stateDir ?? (await configuredStateDir(file)), 'outbox.db');
+  if (!existsSync(path)) throw new ScoutError('OUTBOX_ABSENT', { path });
   try {
     accessSync(path, constants.R_OK);
   } catch (error) {
@@ -114,6 +115,7 @@ async function configuredStateDir(file: string | undefined): Promise<string> {
   if (config) return config.state_dir;
   const first = problems.find(({ severity }) => severity === 'error');
   throw new ScoutError('USAGE', {
+    program: 'scout-agent outbox',
     detail: `the configuration does not tell the folder of the outbox: ${first?.message ?? 'unknown'}; give --state-dir`,
   });
 }
