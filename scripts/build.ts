@@ -19,8 +19,8 @@ for (const name of ['agent', 'hub']) {
     platform: 'node',
     target: 'node26',
     legalComments: 'none',
-    // CommonJS libraries inside an ES module bundle still ask for `require`.
-    banner: { js: "import{createRequire as $r}from'node:module';const require=$r(import.meta.url);" },
+    // CommonJS libraries inside an ES module bundle still ask for `require`. A long name: short ones the minifier gives out itself.
+    banner: { js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);" },
     logLevel: 'warning',
   });
 }
