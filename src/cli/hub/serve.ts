@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Serving } from '../../hub/serve.ts';
+import type { LogLevel } from '../../support/logger.ts';
 import { VERSION } from '../../support/version.ts';
 import { out } from '../output.ts';
 import { example } from '../program.ts';
@@ -29,21 +30,30 @@ export function verb(program: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
-  const [{ serve }, { tlsChoice }, { hubLog }] = await Promise.all([
+  const [{ serve }, { tlsChoice }, { createLogger }] = await Promise.all([
     import('../../hub/serve.ts'),
     import('../../hub/tls/tls.ts'),
-    import('../../hub/log.ts'),
+    import('../../support/logger.ts'),
   ]);
   const tls = tlsChoice(options);
   const { host, port } = parseListen(options.listen);
   const retentionMs = durationOption('--retention', options.retention);
-  const serving = await serve({ data: options.data, host, port, tls, retentionMs, log: hubLog() });
+  // Nothing of a request's headers or body is ever handed to the log, so there is nothing to scrub from it.
+  const log = createLogger({ level: logLevel(), format: 'auto', secrets: () => [] });
+  const serving = await serve({ data: options.data, host, port, tls, retentionMs, log });
   out.note(`scout-hub ${VERSION} on ${serving.origin}, data in ${options.data}`);
   if (serving.ca) out.note(`clients trust it by its certificate authority: ${serving.ca}`);
   const ended = untilSignal(serving);
   out.note('ready');
   await ended;
   await serving.stop();
+  log.flush();
+}
+
+const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error'] satisfies LogLevel[];
+
+function logLevel(wanted = process.env.SCOUT_LOG_LEVEL ?? ''): LogLevel {
+  return LEVELS.includes(wanted) ? (wanted as LogLevel) : 'info';
 }
 
 /** `HOST:PORT`, `[ADDRESS]:PORT` or a port alone. Throws USAGE. */
