@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto';
+import { request } from 'node:https';
+import { zstdCompressSync } from 'node:zlib';
+import type { BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import type { Heartbeat } from '../../src/protocol/heartbeat.ts';
+import { Bench } from '../helpers/programs.ts';
+import { Chromium, colours, faintTexts, overflow, picture, whyNot } from './browser.ts';
+import { type FakeHost, fillServer } from './fleet-data.ts';
+
+/*
+ * The pages as people see them: the hub's own process over TLS, Debian's Chromium, servers with a past. Pictures at
+ * three widths, light and dark, are left in artefacts/pages.
+ */
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+
+const PASSWORD = 'correct horse battery';
+const HOUR = 3_600_000;
+const CHARTS = ['cpu', 'load', 'memory', 'pressure', 'disk', 'network', 'filesystems'];
+
+describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
+  const bench = new Bench();
+  const browser = new Chromium();
+  const windows: BrowserContext[] = [];
+  let store: SqliteStore;
+  let live: { key: string; host: FakeHost };
+
+  const open = async (options: Parameters<Chromium['open']>[0] = {}, expected?: RegExp): Promise<Page> => {
+    const context = await browser.open(options, expected);
+    windows.push(context);
+    return context.newPage();
+  };
+  const go = (page: Page, path: string) => page.goto(bench.endpoint + path);
+  const signIn = async (page: Page, path = '/', password = PASSWORD) => {
+    await go(page, path);
+    await page.fill('#name', 'ada');
+    await page.fill('#password', password);
+    await page.click('button.primary');
+  };
+  const names = (page: Page) => page.locator('table.fleet tbody th a').allTextContents();
+
+  /** A heartbeat as an agent sends it, over TLS. */
+  const send = (beat: Heartbeat): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/x-ndjson', 'content-encoding': 'zstd', 'x-api-key': live.key };
+      const out = request(`${bench.endpoint}/api/v1/heartbeats`, { method: 'POST', headers, ca: bench.ca }, (answer) => {
+        answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
+      });
+      out.on('error', reject).end(zstdCompressSync(`${JSON.stringify(beat)}\n`));
+    });
+
+  beforeAll(async () => {
+    await browser.start();
+    await bench.startHub();
+    await bench.hubCommand(['user', 'add', 'ada', '--role', 'admin'], `${PASSWORD}\n`);
+    store = SqliteStore.open(bench.data);
+    const hub = { store, now: () => Date.now() };
+    live = await fillServer(hub, 'web-1', { from: 1.2 * HOUR, seed: 2 });
+    await fillServer(hub, 'db-1.example.org', {
+      from: 7 * HOUR,
+      interval: 30,
+      seed: 3,
+      hostName: 'db-1',
+      reboots: [2 * HOUR],
+      lost: [40, 41, 99],
+    });
+    await fillServer(hub, 'batch-7', { from: 2 * HOUR, until: HOUR, interval: 60, seed: 4 });
+    await fillServer(hub, 'cache-2', { from: 3 * HOUR, until: 25 * 60_000, interval: 600, seed: 5 });
+    await fillServer(hub, 'not-yet-there');
+    for (let i = 0; i < 120; i++) await fillServer(hub, `node-${i}`, { from: 120_000, interval: 60, seed: 10 + i });
+  });
+  afterEach(async () => {
+    for (const window of windows.splice(0)) await window.close();
+  });
+  afterAll(async () => {
+    await browser.stop();
+    await store?.close();
+    await bench.close();
+  });
+
+  it('refuses a wrong password and lets the right one in, to where it was wanted', async () => {
+    const page = await open({}, /status of 403/);
+    await signIn(page, '/servers/web-1', 'wrong horse battery');
+    expect(await page.getByRole('alert').textContent()).toBe('Name or password is wrong.');
+    expect(await page.inputValue('#name')).toBe('ada');
+    expect(await page.inputValue('#password')).toBe('');
+    expect(await page.evaluate('document.activeElement.id')).toBe('password');
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/servers/web-1');
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('web-1');
+  });
+
+  it('shows the fleet, finds and sorts while one types', async () => {
+    expect(await send(live.host.beat(Date.now()))).toBe(200);
+    const page = await open();
+    await signIn(page);
+    await page.waitForURL((url) => url.pathname === '/');
+    expect((await names(page)).slice(0, 3)).toEqual(['batch-7', 'cache-2', 'not-yet-there']);
+    expect(await page.locator('.count').allTextContents()).toEqual(['125 all', '1 silent', '1 late', '1 never', '122 alive']);
+    await page.evaluate('window.sameDocument = true');
+    await page.getByRole('searchbox').fill('EXAMPLE');
+    await expect.poll(() => names(page)).toEqual(['db-1.example.org']);
+    expect(page.url()).toContain('q=EXAMPLE');
+    await page.getByRole('searchbox').fill('');
+    await expect.poll(async () => (await names(page)).length).toBe(100);
+    await page.getByRole('link', { name: 'Server', exact: true }).click();
+    await expect.poll(async () => (await names(page))[0]).toBe('batch-7');
+    expect(await page.locator('th[aria-sort]').textContent()).toContain('Server');
+    expect(await page.evaluate('document.activeElement.id')).toBe('sort-name');
+    await page.getByRole('link', { name: 'Next' }).click();
+    await expect.poll(() => names(page)).toContain('web-1');
+    await page.goBack();
+    await expect.poll(() => names(page)).not.toContain('web-1');
+    await page.locator('#count-late').click();
+    await expect.poll(() => names(page)).toEqual(['cache-2']);
+    expect(await page.evaluate('window.sameDocument')).toBe(true);
+  });
+
+  it('shows a heartbeat that came in meanwhile, without a reload', async () => {
+    const page = await open();
+    await signIn(page, '/?q=web-1');
+    const accepted = page.locator('td[data-label=accepted]');
+    const before = Number(String(await accepted.textContent()).replace(/\D/g, ''));
+    expect(await send(live.host.beat(Date.now()))).toBe(200);
+    await expect.poll(async () => Number(String(await accepted.textContent()).replace(/\D/g, '')), { timeout: 30_000 }).toBe(before + 1);
+  });
+
+  it('draws every chart, and tells the figures under the pointer', async () => {
+    const page = await open();
+    await signIn(page, '/servers/web-1');
+    for (const id of CHARTS) await expect.poll(() => colours(page, id), { message: id }).toBeGreaterThan(5);
+    const figure = page.locator('figure', { has: page.locator('#plot-cpu') });
+    const latest = await figure.locator('tbody td').first().textContent();
+    expect(latest).toMatch(/^[\d.]+ %$/);
+    await page.locator('#plot-cpu .u-over').hover();
+    await expect.poll(() => figure.locator('[data-cursor]').textContent()).toMatch(/^at \d\d:\d\d$/);
+    await page.mouse.move(0, 0);
+    await expect.poll(() => figure.locator('[data-cursor]').textContent()).toBe('Latest');
+    expect(await figure.locator('tbody td').first().textContent()).toBe(latest);
+    await page.getByRole('link', { name: '6h' }).click();
+    await page.getByRole('heading', { name: 'Last 6 hours' }).waitFor();
+    expect(await colours(page, 'cpu')).toBeGreaterThan(5);
+    expect(await page.locator('.plot canvas').count()).toBe(CHARTS.length);
+  });
+
+  it('works without JavaScript', async () => {
+    const page = await open({ javaScriptEnabled: false });
+    await signIn(page);
+    await page.getByRole('searchbox').fill('db-1');
+    await page.getByRole('button', { name: 'Search' }).click();
+    expect(await names(page)).toEqual(['db-1.example.org']);
+    expect(await page.locator('#live-controls').isVisible()).toBe(false);
+    await page.getByRole('link', { name: 'db-1.example.org' }).click();
+    await page.getByRole('link', { name: '6h' }).click();
+    expect(await page.locator('figure.chart table').count()).toBe(CHARTS.length);
+    const rows = await page.locator('figure.chart', { hasText: 'File systems' }).locator('tbody tr').allTextContents();
+    expect(rows.join('\n')).toMatch(/\/var\/lib\/postgresql\d+ %\d+ %\d+ %/);
+    expect(await page.locator('#delivery-title + table').textContent()).toContain('(40–41, 99)');
+  });
+
+  it('says when the session has ended, and stops asking', async () => {
+    const page = await open({}, /status of 401/);
+    await signIn(page);
+    await page.locator('table.fleet').waitFor();
+    const cookie = (await page.context().cookies()).find((one) => one.name === '__Host-scout');
+    expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Lax', path: '/' });
+    await store.removeSession(createHash('sha256').update(cookie!.value).digest('hex'));
+    await page.getByRole('link', { name: 'sign in again' }).waitFor({ timeout: 30_000 });
+    expect(await page.locator('#live-switch').isChecked()).toBe(false);
+  });
+
+  it('signs out for good', async () => {
+    const page = await open();
+    await signIn(page, '/servers/web-1');
+    await page.locator('.plot canvas').first().waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL('**/sign-in');
+    await page.goBack();
+    await page.waitForURL('**/sign-in?next=**');
+    expect(await page.locator('.charts').count()).toBe(0);
+  });
+
+  it('can be used by keyboard alone, with the focus in sight', async () => {
+    const page = await open();
+    await signIn(page);
+    await page.locator('table.fleet').waitFor();
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.id')).toBe('q');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid');
+  });
+
+  describe.each([1440, 820, 390])('at %i pixels', (width) => {
+    it.each(['light', 'dark'] as const)('is readable, %s', async (colorScheme) => {
+      const page = await open({ viewport: { width, height: 900 }, colorScheme });
+      const look = async (name: string) => {
+        await picture(page, `${name}-${width}-${colorScheme}`);
+        expect(await overflow(page), `${name}: wider than the window`).toBe(0);
+        expect(await faintTexts(page), `${name}: faint`).toEqual([]);
+      };
+      await go(page, '/sign-in');
+      await look('sign-in');
+      await signIn(page);
+      await page.locator('table.fleet').waitFor();
+      await look('fleet');
+      await go(page, '/servers/db-1.example.org?range=6h');
+      await expect.poll(() => colours(page, 'filesystems')).toBeGreaterThan(5);
+      await look('server');
+      await go(page, '/servers/not-yet-there');
+      await look('server-new');
+    });
+  });
+
+  it('never broke its own policy, nor complained', () => expect(browser.complaints).toEqual([]));
+});
