@@ -24,7 +24,7 @@ export function renderPrometheus(metrics: Metric[]): string {
     const type = metric.type === 'counter' ? 'counter' : 'gauge';
     let family = families.get(name);
     if (!family) {
-      family = { type, help: `${metric.name}, unit ${metric.unit}`, series: new Map() };
+      family = { type, help: metric.unit === '' ? metric.name : `${metric.name}, unit ${metric.unit}`, series: new Map() };
       families.set(name, family);
     }
     if (family.type === type) addSeries(family, name, metric);

@@ -7,7 +7,6 @@
 const VARINT = 0;
 const FIXED64 = 1;
 const DELIMITED = 2;
-const FIXED32 = 5;
 
 /** Encodes one message, last field first. */
 export class ProtobufWriter {
@@ -108,43 +107,4 @@ export class ProtobufWriter {
     }
     this.#start -= size;
   }
-}
-
-/** One field of a message as it came: a number for varints (NaN beyond 64 bits), bytes for all else. */
-export interface Field {
-  field: number;
-  value: number | Uint8Array;
-}
-
-/** Reads the top-level fields of a message. Returns undefined when the bytes are no message. */
-export function readProtobuf(bytes: Uint8Array): Field[] | undefined {
-  const fields: Field[] = [];
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let scale = 1, count = 0; count < 10; scale *= 128, count += 1) {
-      const byte = bytes[at++];
-      if (byte === undefined) return Number.NaN;
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-    }
-    return Number.NaN;
-  };
-  while (at < bytes.length) {
-    const tag = varint();
-    const type = tag % 8;
-    const field = Math.floor(tag / 8);
-    if (!(field > 0)) return undefined;
-    if (type === VARINT) {
-      const value = varint();
-      if (Number.isNaN(value)) return undefined;
-      fields.push({ field, value });
-      continue;
-    }
-    const size = type === DELIMITED ? varint() : type === FIXED64 ? 8 : type === FIXED32 ? 4 : Number.NaN;
-    if (!(at + size <= bytes.length)) return undefined;
-    fields.push({ field, value: bytes.subarray(at, at + size) });
-    at += size;
-  }
-  return fields;
 }

@@ -65,7 +65,7 @@ scout_agent_reloads_total{result="ok"} 3
 
   it('keeps the first of two metrics with one name and different types', () => {
     const text = renderPrometheus([gauge('a.total', [], [[1]]), { ...gauge('a', [], [[2]]), type: 'counter' }]);
-    expect(text).toBe('# HELP a_total a.total, unit \n# TYPE a_total gauge\na_total 1\n');
+    expect(text).toBe('# HELP a_total a.total\n# TYPE a_total gauge\na_total 1\n');
   });
 
   it('joins the values of attributes that fall on one label', () => {

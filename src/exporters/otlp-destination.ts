@@ -1,0 +1,117 @@
+import { gzipSync } from 'node:zlib';
+import { readHostId } from '../collectors/hostid.ts';
+import type { Credential } from '../credentials/credential.ts';
+import { TransportError } from '../delivery/failure.ts';
+import { unpack } from '../delivery/frame.ts';
+import type { Destination, Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
+import type { Answer, Transport } from '../delivery/transport.ts';
+import type { Heartbeat, Inventory } from '../protocol/heartbeat.ts';
+import type { Host } from '../support/host.ts';
+import type { Log } from '../support/log.ts';
+import { toOtlp } from './otlp.ts';
+import { judgeOtlp } from './otlp-answer.ts';
+import { encodeOtlpJson } from './otlp-json.ts';
+import { encodeOtlp } from './otlp-protobuf.ts';
+
+/** What receivers take in one request differs (4 MiB and up); a heartbeat of 300 points is about 30 KB here. */
+const REQUEST_MAX_COUNT = 64;
+/** The same for larger heartbeats: bytes of their frames, an eighth or so of what they become. */
+const REQUEST_MAX_BYTES = 262_144;
+/** Where the specification wants metrics when an address names no path. */
+const DEFAULT_PATH = '/v1/metrics';
+
+export interface OtlpOptions {
+  name: string;
+  endpoint: string;
+  /** The credential in force, looked up for each request. */
+  credential: () => Credential;
+  transport: Pick<Transport, 'request' | 'renew' | 'close'>;
+  host: Host;
+  /** Longest wait for an answer, ms. */
+  timeout: number;
+  /** Protobuf unless set: every receiver takes it, and some nothing else. */
+  encoding?: 'protobuf' | 'json';
+  /** Told what a receiver remarks on heartbeats that it took. */
+  log?: Log;
+}
+
+/** Any receiver of OTLP/HTTP: an OpenTelemetry Collector, Prometheus, VictoriaMetrics, Mimir. */
+export class OtlpDestination implements Destination {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly #options: OtlpOptions;
+  #facts: Inventory | undefined;
+  #remark: string | undefined;
+
+  constructor(options: OtlpOptions) {
+    this.name = options.name;
+    this.endpoint = options.endpoint;
+    this.#options = options;
+  }
+
+  async send(batch: StoredHeartbeat[], signal: AbortSignal): Promise<Outcome> {
+    const size = batch.reduce((sum, one) => sum + one.frame.length, 0);
+    if (batch.length > 1 && (batch.length > REQUEST_MAX_COUNT || size > REQUEST_MAX_BYTES)) return { kind: 'too-large' };
+    const heartbeats: Heartbeat[] = [];
+    for (const [index, one] of batch.entries()) {
+      try {
+        heartbeats.push(JSON.parse(unpack(one.frame).toString()) as Heartbeat);
+      } catch {
+        return { kind: 'rejected', detail: 'it cannot be read back from the outbox', index };
+      }
+    }
+    let answer: Answer;
+    try {
+      answer = await this.#post(heartbeats, signal);
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      return { kind: 'unavailable', reason: error.reason, detail: error.message };
+    }
+    const { outcome, remark } = judgeOtlp(answer, batch.length, this.#options.host.now());
+    this.#tell(remark);
+    return outcome;
+  }
+
+  /** New connections from the next request on. */
+  renew(): void {
+    this.#options.transport.renew();
+  }
+
+  close(): void {
+    this.#options.transport.close();
+  }
+
+  #post(heartbeats: Heartbeat[], signal: AbortSignal): Promise<Answer> {
+    const { transport, credential, host, timeout, encoding } = this.#options;
+    this.#facts ??= hostFacts(host);
+    const resources = toOtlp(heartbeats, () => this.#facts);
+    const body = gzipSync(encoding === 'json' ? encodeOtlpJson(resources) : encodeOtlp(resources));
+    const { pathname, search } = new URL(this.endpoint);
+    const headers = {
+      ...credential().headers(host.now()),
+      'content-type': encoding === 'json' ? 'application/json' : 'application/x-protobuf',
+      'content-encoding': 'gzip',
+    };
+    // The transport puts the path of the address before this one.
+    return transport.request({ method: 'POST', path: (pathname === '/' ? DEFAULT_PATH : '') + search, headers, body, timeout, signal });
+  }
+
+  /** Once for as long as it stays the same: receivers repeat themselves with each request. */
+  #tell(remark: string | undefined): void {
+    if (remark === this.#remark) return;
+    this.#remark = remark;
+    if (remark !== undefined) {
+      this.#options.log?.warn(
+        { destination: this.name, detail: remark },
+        'the receiver took the heartbeats, but not all points, or with a warning',
+      );
+    }
+  }
+}
+
+/** What every heartbeat of this host has in common; the same words as in its inventory. */
+function hostFacts(host: Host): Inventory {
+  const id = readHostId(host);
+  const systems: Partial<Record<NodeJS.Platform, string>> = { win32: 'windows', sunos: 'solaris' };
+  return { ...(id !== undefined && { 'host.id': id }), 'os.type': systems[host.platform] ?? host.platform };
+}
