@@ -6,9 +6,12 @@ import { Probes, type Space } from './probes.ts';
 const MEMORY = 60;
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'EOPNOTSUPP', 'ENOTSUP']);
 
-/** Whether an error means that this kernel or machine has no such file, rather than that reading it failed. */
+/** Thrown where a machine has nothing of what a collector is about; no failure. */
+export class Unsupported extends Error {}
+
+/** Whether an error means that this kernel or machine has no such thing, rather than that reading it failed. */
 export function isAbsent(error: unknown): boolean {
-  return ABSENT.has((error as NodeJS.ErrnoException)?.code ?? '');
+  return error instanceof Unsupported || ABSENT.has((error as NodeJS.ErrnoException)?.code ?? '');
 }
 
 /** statfs(2), as Node has it; tests bring their own. */

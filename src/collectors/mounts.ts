@@ -60,8 +60,8 @@ export interface Place extends Mount {
 }
 
 /**
- * The file systems of a mount table that have space worth reporting: each once, by its shortest mount point, however
- * often it is bind-mounted; of several mounts on one point, the last, which hides the others.
+ * The file systems of a mount table that have space worth reporting: each once, however often it is bind-mounted, by
+ * its own mount point or else the shortest; of several mounts on one point, the last, which hides the others.
  */
 export function places(mounts: Mount[], host: Host, exclude: { types: string[]; mounts: string[] }): Place[] {
   const typeExcluded = matcher(exclude.types);
@@ -79,8 +79,14 @@ export function places(mounts: Mount[], host: Host, exclude: { types: string[]; 
     if (type === 'overlay' && mountPoint !== '/') continue;
     if (typeExcluded(type) || mountExcluded(mountPoint)) continue;
     const other = byDevice.get(mount.device);
-    if (!other || mountPoint.length < other.mountPoint.length) byDevice.set(mount.device, mount);
+    if (!other || isBetter(mount, other)) byDevice.set(mount.device, mount);
   }
   const root = host.root.replace(/\/$/, '');
   return [...byDevice.values()].map((mount) => ({ ...mount, remote: REMOTE.test(mount.type), path: root + mount.mountPoint || '/' }));
+}
+
+/** A mount of the whole goes before one of a folder in it, then a shorter mount point before a longer. */
+function isBetter(mount: Mount, other: Mount): boolean {
+  const whole = Number(mount.root === '/') - Number(other.root === '/');
+  return whole !== 0 ? whole > 0 : mount.mountPoint.length < other.mountPoint.length;
 }

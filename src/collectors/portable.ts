@@ -1,12 +1,10 @@
 import os from 'node:os';
 import type { Point } from '../protocol/heartbeat.ts';
 import { type CollectorDefinition, metric, round } from './collector.ts';
-import { matcher } from './files.ts';
+import { matcher, Unsupported } from './files.ts';
 
 /** systeminformation stays out of memory, and out of hosts with a /proc, until a collector here asks. */
 const facts = async () => (await import('systeminformation')).default;
-
-const absent = (what: string): Error => Object.assign(new Error(`this system has no ${what}`), { code: 'ENOENT' });
 
 const cpu: CollectorDefinition<'cpu'> = {
   name: 'cpu',
@@ -41,7 +39,7 @@ const load: CollectorDefinition<'load'> = {
   summary: 'Load averages.',
   create: (host) => ({
     collect() {
-      if (host.platform === 'win32') throw absent('load average');
+      if (host.platform === 'win32') throw new Unsupported('Windows has no load average');
       const periods = ['1m', '5m', '15m'];
       return [
         metric(

@@ -3,7 +3,7 @@ import type { Metric, Point } from '../protocol/heartbeat.ts';
 import { detailOf } from '../support/errors.ts';
 import type { Host } from '../support/host.ts';
 import { type Collector, type CollectorDefinition, type CollectorName, metric, round } from './collector.ts';
-import { Files, isAbsent } from './files.ts';
+import { Files, isAbsent, Unsupported } from './files.ts';
 import { COLLECTORS, definitionsFor } from './registry.ts';
 
 /** How the last run of a collector went. */
@@ -65,7 +65,7 @@ export class Runner {
       const started = this.#host.monotonic();
       const status: CollectorStatus = { name, state: 'ok', duration: 0 };
       try {
-        if (!collector) throw Object.assign(new Error(`not on ${this.#host.platform}`), { code: 'ENOENT' });
+        if (!collector) throw new Unsupported(`not on ${this.#host.platform}`);
         const found = collector.collect();
         // Most are synchronous, and a turn of the loop for each would only add to the cost.
         for (const one of found instanceof Promise ? await found : found) metrics.push(one);

@@ -3,7 +3,7 @@ import { parseNumbers } from '../procfs/numbers.ts';
 import type { Metric, Point } from '../protocol/heartbeat.ts';
 import type { Host } from '../support/host.ts';
 import { type Collector, type CollectorDefinition, metric } from './collector.ts';
-import { type Files, isAbsent } from './files.ts';
+import { type Files, isAbsent, Unsupported } from './files.ts';
 
 /** Samples between two looks at which sensors there are: modules are loaded, disks are plugged. */
 const LOOK_AGAIN = 60;
@@ -29,6 +29,7 @@ class Thermal implements Collector {
 
   collect(): Metric[] {
     if (this.#sample++ % LOOK_AGAIN === 0) this.#look();
+    if (this.#sensors.length === 0) throw new Unsupported('no temperature sensors');
     const temperatures: Point[] = [];
     const limits: Point[] = [];
     for (const { id, name, input, critical } of this.#sensors) {
@@ -48,7 +49,6 @@ class Thermal implements Collector {
   #look(): void {
     this.#sensors = this.#hwmon();
     if (this.#sensors.length === 0) this.#sensors = this.#zones();
-    if (this.#sensors.length === 0) throw Object.assign(new Error('no temperature sensors'), { code: 'ENOENT' });
   }
 
   #hwmon(): Sensor[] {
