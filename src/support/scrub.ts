@@ -68,7 +68,7 @@ export class Scrubber {
 function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const hex = bytes.toString('hex');
-  const url = encodeURIComponent(secret);
+  const url = encodeURIComponent(secret.toWellFormed());
   const forms = [
     secret,
     JSON.stringify(secret).slice(1, -1),
