@@ -65,7 +65,7 @@ const PLACES = [
 
 function put(target: Record<string | number, unknown>, [name, ...rest]: (string | number)[], value: unknown): void {
   if (rest.length === 0) target[name as string] = value;
-  else if (typeof target[name as string] === 'object') put(target[name as string] as Record<string, unknown>, rest, value);
+  else if (target[name as string] instanceof Object) put(target[name as string] as Record<string, unknown>, rest, value);
 }
 
 describe('isHeartbeat', () => {
