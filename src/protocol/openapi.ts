@@ -107,6 +107,14 @@ const PATH_ITEMS: Record<string, Json> = {
       responses: { ...ok('The server.', ref('ServerDetails')), ...failures(401, 404) },
     },
   },
+  '/api/v1/servers/{name}/keys': {
+    get: {
+      summary: 'The keys of one server, by fingerprint',
+      security: asPerson,
+      parameters: [serverName],
+      responses: { ...ok('The keys.', { type: 'array', items: ref('Key') }), ...failures(401, 404) },
+    },
+  },
   '/api/v1/servers/{name}/series': {
     get: {
       summary: 'Recent values of one metric',

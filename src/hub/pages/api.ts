@@ -2,7 +2,7 @@ import type { Hono } from 'hono';
 import { ScoutError } from '../../support/errors.ts';
 import type { Hub } from '../hub.ts';
 import { Refusal } from '../problems.ts';
-import { listServers, rfc3339, showServer } from '../servers.ts';
+import { listKeys, listServers, rfc3339, showServer } from '../servers.ts';
 import type { Sessions } from '../session.ts';
 import { headers, requireUser } from './guard.ts';
 import { MOST_POINTS, readings, stepOf } from './readings.ts';
@@ -21,6 +21,14 @@ export function mountApi(app: Hono, hub: Hub, sessions: Sessions): void {
   app.get('/api/v1/servers/:name', headers, user, async (c) => {
     try {
       return c.json(await showServer(hub, c.req.param('name')));
+    } catch (error) {
+      return known(error);
+    }
+  });
+
+  app.get('/api/v1/servers/:name/keys', headers, user, async (c) => {
+    try {
+      return c.json(await listKeys(hub, c.req.param('name')));
     } catch (error) {
       return known(error);
     }
