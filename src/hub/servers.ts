@@ -26,14 +26,24 @@ export function hashKey(key: string): string {
 /** Fingerprint of a key whose hash is known. */
 export const fingerprintOf = (key: Pick<ServerKey, 'hash'>): string => key.hash.slice(0, 12);
 
+type Latest = NonNullable<FleetRow['latest']>;
+
 const SLACK_MS = 5_000;
+const LATE_INTERVALS = 2;
+const SILENT_INTERVALS = 10;
 
 /** How a server stands, from its latest heartbeat: late after two intervals, silent after ten. */
-export function stateOf(latest: FleetRow['latest'], now: number): ServerState {
+export function stateOf(latest: Pick<Latest, 'received' | 'interval'> | null, now: number): ServerState {
   if (!latest) return 'never';
   const age = now - latest.received - SLACK_MS;
-  if (age <= latest.interval * 2_000) return 'alive';
-  return age <= latest.interval * 10_000 ? 'late' : 'silent';
+  if (age <= latest.interval * LATE_INTERVALS * 1_000) return 'alive';
+  return age <= latest.interval * SILENT_INTERVALS * 1_000 ? 'late' : 'silent';
+}
+
+/** Since when a server has been in its state, ms: registered, last heard from, or heard from without a break. */
+export function sinceOf({ server, latest }: Pick<FleetRow, 'server' | 'latest'>, state: ServerState): number {
+  if (!latest) return server.createdAt;
+  return state === 'alive' ? latest.aliveSince : latest.received;
 }
 
 /** Registers a server and makes its key. Throws HUB_SERVER_EXISTS, HUB_SERVER_NAME. */
@@ -102,12 +112,15 @@ async function known(hub: Registry, name: string): Promise<Server> {
   return server;
 }
 
-function summary({ server, key, latest, accepted }: FleetRow, now: number): ServerSummary {
+function summary(row: FleetRow, now: number): ServerSummary {
+  const { server, key, latest, accepted } = row;
+  const state = stateOf(latest, now);
   return {
     server_id: server.id,
     name: server.name,
     policy: server.policy,
-    state: stateOf(latest, now),
+    state,
+    since: rfc3339(sinceOf(row, state)),
     fingerprint: key?.fingerprint ?? null,
     slot: key?.slot ?? null,
     host_name: latest?.hostName ?? null,

@@ -58,8 +58,11 @@ export interface FleetRow {
   server: Server;
   /** Fingerprint (12 hex) and slot of the key last used; null before the first heartbeat. */
   key: { fingerprint: string; slot: Slot } | null;
-  /** When the latest heartbeat was sampled and received, its interval in seconds, who sent it. */
-  latest: { time: number; received: number; interval: number; agentVersion: string; hostName: string } | null;
+  /**
+   * When the latest heartbeat was sampled and received, its interval in seconds, who sent it, and since when they have
+   * come in without a break: the first one received after the last time that one was late.
+   */
+  latest: { time: number; received: number; interval: number; agentVersion: string; hostName: string; aliveSince: number } | null;
   accepted: number;
 }
 

@@ -11,6 +11,8 @@ export const serverSummarySchema = z.object({
   policy: z.enum(['immediate', 'grace', 'multi']),
   /** alive: heard in time; late: a beat or more is missing; silent: long unheard; never: not one heartbeat yet. */
   state: z.enum(['alive', 'late', 'silent', 'never']),
+  /** Since when it is in this state. */
+  since: z.iso.datetime(),
   /** Fingerprint and slot of the key last used. */
   fingerprint: z.string().nullable(),
   slot: slot.nullable(),

@@ -217,10 +217,21 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
         {
           server,
           key: { fingerprint: key.hash.slice(0, 12), slot: 'current' },
-          latest: { time: 20, received: 7_000, interval: 0.02, agentVersion: '1', hostName: 'new' },
+          latest: { time: 20, received: 7_000, interval: 0.02, agentVersion: '1', hostName: 'new', aliveSince: 7_000 },
           accepted: 2,
         },
       ]);
+    });
+
+    it('tells since when heartbeats have come in without a break', async () => {
+      const { server, key } = await add('a');
+      const id = randomUUID();
+      const since: (number | undefined)[] = [];
+      for (const [i, received] of [100_000, 110_000, 135_000, 160_001, 170_000].entries()) {
+        await store.accept(server, key, [incoming(id, i + 1, { interval: 10 })], received);
+        since.push((await store.fleet())[0]?.latest?.aliveSince);
+      }
+      expect(since).toEqual([100_000, 100_000, 100_000, 160_001, 160_001]);
     });
 
     it('keeps the newest inventory of those that carried one', async () => {

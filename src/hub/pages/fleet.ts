@@ -1,4 +1,4 @@
-import { type ServerState, stateOf } from '../servers.ts';
+import { type ServerState, sinceOf, stateOf } from '../servers.ts';
 import type { FleetRow } from '../store.ts';
 
 /** Worst first: what needs a person comes to the top. */
@@ -22,8 +22,8 @@ export interface FleetQuery {
 
 export interface FleetLine extends FleetRow {
   state: ServerState;
-  /** Since when it is in this state, ms; undefined where nothing tells. */
-  since: number | undefined;
+  /** Since when it is in this state, ms. */
+  since: number;
 }
 
 export interface FleetView {
@@ -70,7 +70,7 @@ export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number): Fle
     counts[state]++;
     if (query.state && state !== query.state) continue;
     if (needle && !matches(row, needle)) continue;
-    found.push({ ...row, state, since: sinceWhen(row, state) });
+    found.push({ ...row, state, since: sinceOf(row, state) });
   }
   const order = ORDERS[query.sort];
   const sign = query.descending ? -1 : 1;
@@ -79,12 +79,6 @@ export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number): Fle
   const page = Math.min(query.page, pages);
   const lines = found.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE);
   return { query: { ...query, page }, total: rows.length, counts, found: found.length, pages, lines };
-}
-
-/** Since when a server is in its state: registered, last heard from, or first heard from after the last silence. */
-export function sinceWhen(row: FleetRow, state: ServerState): number | undefined {
-  if (state === 'never') return row.server.createdAt;
-  return state === 'alive' ? undefined : row.latest?.received;
 }
 
 function matches({ server, latest, key }: FleetRow, needle: string): boolean {

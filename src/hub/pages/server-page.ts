@@ -3,7 +3,7 @@ import { formatBytes, formatDuration } from '../../support/durations.ts';
 import type { ServerDetails } from '../servers.ts';
 import type { Chart } from './charts.ts';
 import { stateBadge } from './fleet-page.ts';
-import { ago, formatCount, formatValue, type Markup } from './format.ts';
+import { ago, forLong, formatCount, formatValue, type Markup } from './format.ts';
 import { liveControls } from './layout.ts';
 
 /** Ranges of the charts, in hours, by the word in the address. */
@@ -48,7 +48,7 @@ function overview(details: ServerDetails, now: number): Markup {
   const fact = (name: string, value: Markup | string) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   const at = (text: string) => ago(Date.parse(text), now);
   return html`<dl class="facts overview">
-${fact('State', stateBadge(details.state))}
+${fact('State', html`${stateBadge(details.state)} <small class="quiet">for ${forLong(Date.parse(details.since), now)}</small>`)}
 ${fact('Last heartbeat', details.last_received ? at(details.last_received) : 'none yet')}
 ${details.interval !== null && fact('Every', formatDuration(details.interval * 1_000))}
 ${details.host_name !== null && fact('Host name', details.host_name)}

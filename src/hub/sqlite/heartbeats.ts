@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ScoutError } from '../../support/errors.ts';
+import { stateOf } from '../servers.ts';
 import type { Incoming, Instance, Server, ServerKey } from '../store.ts';
 import { Sequences } from './sequences.ts';
 import { transaction } from './transaction.ts';
@@ -30,6 +31,7 @@ export class Heartbeats {
   readonly #sequences: Sequences;
   readonly #number: StatementSync;
   readonly #insert: StatementSync;
+  readonly #before: StatementSync;
   readonly #latest: StatementSync;
   readonly #inventory: StatementSync;
   readonly #used: StatementSync;
@@ -44,7 +46,8 @@ export class Heartbeats {
     this.#sequences = new Sequences(database);
     this.#number = database.prepare('SELECT number FROM servers WHERE id = ?');
     this.#insert = database.prepare('INSERT INTO heartbeats (server, time, received, frame) VALUES (?, ?, ?, ?)');
-    this.#latest = database.prepare('INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#before = database.prepare('SELECT received, interval, alive_since FROM latest WHERE server = ?');
+    this.#latest = database.prepare('INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#inventory = database.prepare('INSERT OR REPLACE INTO inventories VALUES (?, ?)');
     this.#used = database.prepare('UPDATE keys SET last_used = ?1 WHERE id = ?2 AND (last_used IS NULL OR abs(?1 - last_used) >= ?3)');
     this.#recent = database.prepare(
@@ -121,6 +124,12 @@ export class Heartbeats {
     return total;
   }
 
+  /** Since when heartbeats have come in without a break, given that one comes in now. */
+  #aliveSince(server: number, received: number): number {
+    const before = this.#before.get(server) as { received: number; interval: number; alive_since: number } | undefined;
+    return before && stateOf(before, received) === 'alive' ? before.alive_since : received;
+  }
+
   #store({ server, key, batch, received }: Pending): Counts {
     const number = this.#number.get(server.id)?.number as number | undefined;
     if (number === undefined) throw new ScoutError('HUB_SERVER_UNKNOWN', { name: server.name });
@@ -143,7 +152,7 @@ export class Heartbeats {
     }
     if (newest) {
       const { time, interval, agentVersion, hostName } = newest;
-      this.#latest.run(number, time, received, interval, agentVersion, hostName, key.hash, key.slot);
+      this.#latest.run(number, time, received, interval, agentVersion, hostName, key.hash, key.slot, this.#aliveSince(number, received));
     }
     if (inventory) this.#inventory.run(number, inventory.inventory);
     this.useKey(key, received);

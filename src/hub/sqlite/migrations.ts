@@ -6,7 +6,7 @@ import { transaction } from './transaction.ts';
 type Migration = (database: DatabaseSync) => void;
 
 /** From version n to n + 1; forward only, and never edited once released. */
-const MIGRATIONS: Migration[] = [first];
+const MIGRATIONS: Migration[] = [first, aliveSince];
 
 /** Brings the schema to the version this program knows; `user_version` tells where it stands. Throws HUB_DATA_NEWER. */
 export function migrate(database: DatabaseSync): void {
@@ -119,4 +119,12 @@ function first(database: DatabaseSync): void {
     ) STRICT, WITHOUT ROWID;
   `);
   database.prepare(`INSERT INTO meta (name, value) VALUES ('service_id', ?)`).run(randomUUID());
+}
+
+/** Since when heartbeats of a server have come in without a break. */
+function aliveSince(database: DatabaseSync): void {
+  database.exec(`
+    ALTER TABLE latest ADD COLUMN alive_since INTEGER NOT NULL DEFAULT 0;
+    UPDATE latest SET alive_since = received;
+  `);
 }

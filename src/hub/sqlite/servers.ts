@@ -102,6 +102,7 @@ export class Servers {
               interval: row.interval as number,
               agentVersion: row.agent_version as string,
               hostName: row.host_name as string,
+              aliveSince: row.alive_since as number,
             },
       accepted: row.accepted as number,
     }));

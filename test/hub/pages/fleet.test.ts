@@ -7,7 +7,10 @@ const NOW = 10_000_000;
 const row = (name: string, age: number | null, more: Partial<FleetRow> = {}): FleetRow => ({
   server: { id: name, name, policy: 'grace', graceMs: 0, createdAt: 1 },
   key: null,
-  latest: age === null ? null : { time: NOW - age, received: NOW - age, interval: 10, agentVersion: '0.1.0', hostName: `host-${name}` },
+  latest:
+    age === null
+      ? null
+      : { time: NOW - age, received: NOW - age, interval: 10, agentVersion: '0.1.0', hostName: `host-${name}`, aliveSince: 0 },
   accepted: 0,
   ...more,
 });
