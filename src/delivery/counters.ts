@@ -11,6 +11,8 @@ export interface Counters {
   /** Position of the oldest row; `position` when there is none. */
   first: number;
   machine: string | null;
+  /** It was not closed when it was last used. */
+  wasOpen: boolean;
   /** Why a new instance begins although the file has an older one. */
   renewed: 'cloned' | 'rolled-back' | undefined;
 }
@@ -33,7 +35,7 @@ export function readCounters({ db, rolledBack }: Opened, machine?: string, vouch
   const last = (db.prepare('SELECT max(position) AS last FROM heartbeats').get() as { last: number | null }).last ?? 0;
   const { first } = db.prepare('SELECT min(position) AS first FROM heartbeats').get() as { first: number | null };
   const position = Math.max(meta?.position ?? 1, last + 1);
-  const counters = { position, first: first ?? position, machine: machine ?? meta?.machine ?? null };
+  const counters = { position, first: first ?? position, machine: machine ?? meta?.machine ?? null, wasOpen: meta?.open === 1 };
 
   const known = meta !== undefined && vouched?.instance === meta.instance && vouched.next === meta.sequence;
   let renewed: Counters['renewed'];

@@ -38,6 +38,8 @@ const SCHEMA = `
 
 export interface Opened {
   db: DatabaseSync;
+  /** The file had no tables yet. */
+  fresh: boolean;
   /** A part of the write-ahead log that had been written is missing: what the tables say may be older than what was sent. */
   rolledBack: boolean;
 }
@@ -55,7 +57,7 @@ export function openDatabase(path: string): Opened {
     if (onDisk)
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576');
     if (fresh) db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
-    return { db, rolledBack: onDisk && !fresh && (!walThere || walIsCutShort(db, `${path}-wal`)) };
+    return { db, fresh, rolledBack: onDisk && !fresh && (!walThere || walIsCutShort(db, `${path}-wal`)) };
   } catch (error) {
     db.close();
     throw error;

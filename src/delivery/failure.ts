@@ -50,7 +50,7 @@ export function transportError(error: unknown, host: string): TransportError {
 }
 
 function proxyWords(message: string): string {
-  const status = /\b([1-5]\d\d)\b/.exec(message)?.[1];
+  const status = /HTTP\/1\.\d (\d{3})/.exec(message)?.[1];
   if (status === '407') return 'the proxy wants other credentials (407)';
   return status ? `the proxy does not connect to the service (${status})` : 'the proxy does not connect to the service';
 }

@@ -36,22 +36,24 @@ export class Outbox {
   readonly path: string;
   /** Why a new instance began although the file has an older one; undefined when it did not. */
   readonly renewed: Counters['renewed'];
+  /** Heartbeats dropped since it was opened, to stay within bounds. */
+  dropped = 0;
   readonly #db: DatabaseSync;
   readonly #losses: Losses;
   readonly #machine: string | null;
   readonly #pages: Pages;
   readonly #statements: Record<'insert' | 'meta' | 'read' | 'cursor' | 'drop', StatementSync>;
-  /** What each destination has, up to and with this position. The truth in memory; the file follows. */
-  readonly #cursors = new Map<string, number>();
+  /** What each destination has, up to and with this position. The truth; the file follows. */
+  readonly cursors = new Map<string, number>();
   #maxBytes: number;
   #instance: string;
   #sequence: number;
   #position: number;
   #first: number;
-  #dropped = 0;
   #dropReason = 'cap';
-  /** The file says that we have it open; written before the first number is taken from it. */
+  /** We have marked the file as open; done before the first number is taken from it. */
   #begun = false;
+  #markedOpen: boolean;
 
   private constructor(path: string, opened: Opened, options: OutboxOptions) {
     const { db } = opened;
@@ -74,14 +76,18 @@ export class Outbox {
     this.#position = counters.position;
     this.#first = counters.first;
     this.#machine = counters.machine;
-    for (const row of db.prepare('SELECT name, position FROM cursors').iterate()) this.#cursors.set(String(row.name), Number(row.position));
+    this.#markedOpen = counters.wasOpen;
+    for (const row of db.prepare('SELECT name, position FROM cursors').iterate()) this.cursors.set(String(row.name), Number(row.position));
   }
 
   /** Opens the store at `path`, making it where there is none; `:memory:` for one that lasts as long as the process. */
   static open(path: string, options: OutboxOptions): Outbox {
     const opened = openDatabase(path);
     try {
-      return new Outbox(path, opened, options);
+      const outbox = new Outbox(path, opened, options);
+      // The instance of a new file is kept from the first moment, not from the first heartbeat.
+      if (opened.fresh) outbox.begin();
+      return outbox;
     } catch (error) {
       opened.db.close();
       throw error;
@@ -117,29 +123,25 @@ export class Outbox {
     this.#transaction(() => this.#losses.add(loss));
   }
 
-  /** Heartbeats dropped since it was opened, to stay within bounds. */
-  get dropped(): number {
-    return this.#dropped;
-  }
-
   set maxBytes(bytes: number) {
     this.#maxBytes = bytes;
   }
 
   /**
-   * Marks the file as open, in the main file and not only in its log: a log that goes missing is then noticed. Done by
-   * the first `append`; by itself it tells whether the file can be written.
+   * Marks the file as open, in the main file and not only in its log: a log that goes missing is then noticed. The
+   * first `append` does it; by itself it tells whether the file can be written.
    */
   begin(): void {
     if (this.#begun) return;
     this.#transaction(() => this.#writeMeta(1));
     this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
     this.#begun = true;
+    this.#markedOpen = true;
   }
 
   /** Stores one heartbeat under the next number; on return it is on the disk. */
   append(make: Make): { instance: string; sequence: number } {
-    return this.appendGroup([make])[0] as { instance: string; sequence: number };
+    return this.appendGroup([make])[0] as Pending;
   }
 
   /** Stores several in one transaction: all or none. */
@@ -179,7 +181,7 @@ export class Outbox {
    */
   delivered(destination: string, batch: Pending[]): void {
     // Rows that were dropped, and counted, while they were on their way have arrived after all.
-    const late = this.#cursors.size === 1 ? batch.filter((row) => row.position < this.#first).length : 0;
+    const late = this.cursors.size === 1 ? batch.filter((row) => row.position < this.#first).length : 0;
     this.advance(destination, batch.at(-1)?.position ?? 0);
     this.#transaction(() => {
       if (late > 0) this.#losses.arrived(this.#dropReason, late);
@@ -188,14 +190,9 @@ export class Outbox {
     if (this.depth <= FEW) this.#pages.shrink();
   }
 
-  /** What each destination has, up to and with this position. */
-  get cursors(): ReadonlyMap<string, number> {
-    return this.#cursors;
-  }
-
   /** Sets in memory what a destination has; never moves back. The next write to the file carries it along. */
   advance(destination: string, position: number): void {
-    if (this.#cursors.has(destination)) this.#cursors.set(destination, Math.max(this.#cursor(destination), position));
+    if (this.cursors.has(destination)) this.cursors.set(destination, Math.max(this.#cursor(destination), position));
   }
 
   /** A destination passes over one heartbeat for good: that is a loss, and counted. */
@@ -217,11 +214,11 @@ export class Outbox {
    * Returns those with what they had not got.
    */
   setDestinations(names: string[]): { name: string; left: number }[] {
-    const gone = [...this.#cursors.keys()].filter((name) => !names.includes(name)).map((name) => ({ name, left: this.pending(name) }));
-    const added = names.filter((name) => !this.#cursors.has(name));
+    const gone = [...this.cursors.keys()].filter((name) => !names.includes(name)).map((name) => ({ name, left: this.pending(name) }));
+    const added = names.filter((name) => !this.cursors.has(name));
     if (gone.length + added.length === 0) return [];
-    for (const { name } of gone) this.#cursors.delete(name);
-    for (const name of added) this.#cursors.set(name, this.#first - 1);
+    for (const { name } of gone) this.cursors.delete(name);
+    for (const name of added) this.cursors.set(name, this.#first - 1);
     this.#transaction(() => {
       for (const { name } of gone) this.#db.prepare('DELETE FROM cursors WHERE name = ?').run(name);
       this.#persist();
@@ -238,7 +235,7 @@ export class Outbox {
   close(): void {
     if (!this.#db.isOpen) return;
     try {
-      if (this.#begun) this.#transaction(() => this.#writeMeta(0));
+      if (this.#markedOpen) this.#transaction(() => this.#writeMeta(0));
     } catch {
       // The file cannot be written: the next start sees one that was not closed, which is true.
     }
@@ -246,7 +243,7 @@ export class Outbox {
   }
 
   #cursor(destination: string): number {
-    return Math.max(this.#cursors.get(destination) ?? 0, this.#first - 1);
+    return Math.max(this.cursors.get(destination) ?? 0, this.#first - 1);
   }
 
   #store(heartbeats: StoredHeartbeat[], nextSequence: number): void {
@@ -272,16 +269,16 @@ export class Outbox {
     this.#dropReason = limit.reason;
     for (; over > 0 && this.#first < last; over = this.#pages.used - limit.pages) {
       const upTo = Math.min(last - 1, this.#first + over - 1);
-      this.#dropped += this.#losses.count(limit.reason, upTo);
+      this.dropped += this.#losses.count(limit.reason, upTo);
       this.#statements.drop.run(upTo);
       this.#first = upTo + 1;
     }
   }
 
   #persist(): void {
-    for (const [name, position] of this.#cursors) this.#statements.cursor.run(name, position);
-    if (this.#cursors.size === 0) return;
-    const had = Math.min(...this.#cursors.values());
+    for (const [name, position] of this.cursors) this.#statements.cursor.run(name, position);
+    if (this.cursors.size === 0) return;
+    const had = Math.min(...this.cursors.values());
     if (had < this.#first) return;
     this.#statements.drop.run(had);
     this.#first = had + 1;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import type { Config } from '../config/schema.ts';
 import { detailOf, ScoutError } from '../support/errors.ts';
 import { TransportError, transportError } from './failure.ts';
@@ -41,17 +42,21 @@ export class Transport {
   readonly #base: URL;
   readonly #secure: boolean;
   readonly #agentOptions: https.AgentOptions;
+  /** What is at the other end, for messages. */
+  readonly #peer: string;
   #agent: http.Agent | https.Agent | undefined;
 
   /** Throws TLS_FILE when a certificate or key cannot be used. */
   constructor({ endpoint, tls, proxy, env = process.env }: TransportOptions) {
     this.#base = new URL(endpoint);
     this.#secure = this.#base.protocol === 'https:';
+    const through = this.#secure ? proxyEnv(proxy, env) : {};
+    this.#peer = through.https_proxy ? `${this.#base.host} (or the proxy before it)` : this.#base.host;
     this.#agentOptions = {
       keepAlive: true,
       maxSockets: 1,
       maxFreeSockets: 1,
-      ...(this.#secure && { ...tlsFiles(tls), minVersion: 'TLSv1.2', proxyEnv: proxyEnv(proxy, env) }),
+      ...(this.#secure && { ...tlsFiles(tls), minVersion: 'TLSv1.2', proxyEnv: through }),
     };
   }
 
@@ -61,12 +66,12 @@ export class Transport {
       return await this.#attempt(exchange);
     } catch (error) {
       // The other side may close a kept connection at the very moment we use it: that says nothing, so ask on a new one.
-      if (!(error instanceof StaleConnection)) throw transportError(error, this.#base.host);
+      if (!(error instanceof StaleConnection)) throw transportError(error, this.#peer);
     }
     try {
       return await this.#attempt(exchange);
     } catch (error) {
-      throw transportError(error instanceof StaleConnection ? error.cause : error, this.#base.host);
+      throw transportError(error instanceof StaleConnection ? error.cause : error, this.#peer);
     }
   }
 
@@ -105,10 +110,11 @@ export class Transport {
       request.on('error', fail);
       request.on('response', (response) => {
         answered = true;
+        // The socket goes back to the pool, and leaves the response, before its end is told.
+        const authorized = this.#secure && (response.socket as TLSSocket | null)?.authorized === true;
         collect(response, (text) => {
           clearTimeout(timer);
-          const authorized = 'authorized' in response.socket ? response.socket.authorized === true : false;
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text, secure: this.#secure && authorized });
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text, secure: authorized });
         });
         response.on('error', fail);
       });
