@@ -1,8 +1,9 @@
 import type { Problem } from '../support/errors.ts';
 import type { Config } from './schema.ts';
+import type { Origin } from './tree.ts';
 
 /** Where a value came from. */
-export type Source = 'default' | { variable: string } | { file: string; line: number; column: number };
+export type Source = 'default' | Origin;
 
 /** One value of the effective configuration, as `--check-config` lists it. */
 export interface ResolvedValue {

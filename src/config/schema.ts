@@ -7,39 +7,55 @@ import { parseBytes, parseDuration } from '../support/durations.ts';
  * What comes out is resolved: durations are milliseconds, sizes are bytes, shorthands are written out.
  */
 
-const duration = (least: number, most: number, expected: string) =>
-  z.union([z.string(), z.number()]).transform((text, context) => {
-    const ms = parseDuration(text);
-    if (ms === undefined || ms < least || ms > most) {
-      context.addIssue({ code: 'custom', message: `\`${text}\` is not ${expected}`, params: { expected } });
+const measured = (parse: (text: string | number) => number | undefined, least: number, most: number, expected: string, written: string) =>
+  z
+    .union([z.string(), z.number()])
+    .transform((text, context) => {
+      const amount = parse(text);
+      if (amount !== undefined && amount >= least && amount <= most) return amount;
+      context.addIssue({ code: 'custom', message: `not ${expected}` });
       return z.NEVER;
-    }
-    return ms;
-  });
+    })
+    .default(parse(written) as number)
+    .meta({ expected, written });
 
-const bytes = (expected: string) =>
-  z.union([z.string(), z.number()]).transform((text, context) => {
-    const size = parseBytes(text);
-    if (size === undefined) {
-      context.addIssue({ code: 'custom', message: `\`${text}\` is not ${expected}`, params: { expected } });
-      return z.NEVER;
-    }
-    return size;
-  });
+/** Milliseconds; unset: `written`. */
+const duration = (least: string, most: string, written: string) =>
+  measured(
+    parseDuration,
+    parseDuration(least) as number,
+    parseDuration(most) as number,
+    `a duration between ${least} and ${most}`,
+    written,
+  );
+/** Bytes; unset: `written`. */
+const bytes = (written: string) => measured(parseBytes, 0, Number.MAX_SAFE_INTEGER, `a size such as ${written}`, written);
 
 /** Environment files know text only, so `true`, `no`, `0` and the like are taken as well. */
-const flag = z.union([z.boolean(), z.stringbool()]);
-const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+const flag = z.union([z.boolean(), z.stringbool()]).meta({ expected: 'true or false' });
+const count = (least: number, most: number) =>
+  z
+    .union([
+      z.number(),
+      z
+        .string()
+        .regex(/^\d{1,15}$/)
+        .transform(Number),
+    ])
+    .pipe(z.number().int().min(least).max(most))
+    .meta({ expected: `a whole number between ${least} and ${most}` });
 /** A list, or its items in one text with commas between them (environment files). */
-const list = z.union([
-  z.array(z.string()),
-  z.string().transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter(Boolean),
-  ),
-]);
+const list = z
+  .union([
+    z.array(z.string()),
+    z.string().transform((text) =>
+      text
+        .split(',')
+        .map((item) => item.trim())
+        .filter(Boolean),
+    ),
+  ])
+  .meta({ expected: 'a list of texts (or one text with commas between them)' });
 const secret = (description: string) => z.string().meta({ description, secret: true });
 
 /** A collector's settings; `true` and `false` alone switch it. */
@@ -81,6 +97,7 @@ const destination = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z][a-z0-9_-]{0,31}$/)
+    .meta({ expected: 'a name of lower-case letters, digits, - and _, at most 32, beginning with a letter' })
     .describe('Name in status, metrics and logs; its place in the outbox is kept under it.'),
   type: z.enum(['scout', 'otlp']).describe('`scout`: a scout-hub. `otlp`: any OpenTelemetry endpoint, OTLP/HTTP.'),
   endpoint: z.string().describe('Its address. For otlp without a path, /v1/metrics is added.'),
@@ -110,20 +127,22 @@ export const configSchema = z.strictObject({
       private_key_file: z.string().optional().describe('A file that holds the private key.'),
       credential_id: z.string().optional().describe('Id of the organisation credential; `sub` of the JWT.'),
       kid: z.string().optional().describe('Key id of the JWT; when set, it must be the RFC 7638 thumbprint of the key.'),
-      timeout: duration(100, 300_000, 'a duration between 100ms and 5m').default(10_000).describe('Longest wait for an answer.'),
+      timeout: duration('100ms', '5m', '10s').describe('Longest wait for an answer.'),
     })
     .prefault({}),
-  interval: duration(10, 86_400_000, 'a duration between 10ms and 24h').default(10_000).describe('Time between two heartbeats.'),
-  host_name: z.string().min(1).max(255).optional().describe('Name under which this host reports. Unset: its hostname.'),
+  interval: duration('10ms', '24h', '10s').describe('Time between two heartbeats.'),
+  host_name: z
+    .string()
+    .min(1)
+    .max(255)
+    .meta({ expected: 'text of 1 to 255 characters' })
+    .optional()
+    .describe('Name under which this host reports. Unset: its hostname.'),
   collectors: collectorsSchema.prefault({} as z.input<typeof collectorsSchema>),
   outbox: z
     .strictObject({
-      max_bytes: bytes('a size such as 256MiB')
-        .default(256 * 2 ** 20)
-        .describe('Most bytes kept while the service is out of reach; then the oldest go, counted.'),
-      min_free_bytes: bytes('a size such as 64MiB')
-        .default(64 * 2 ** 20)
-        .describe('The outbox stops growing when its disk has less free than this.'),
+      max_bytes: bytes('256MiB').describe('Most bytes kept while the service is out of reach; then the oldest go, counted.'),
+      min_free_bytes: bytes('64MiB').describe('The outbox stops growing when its disk has less free than this.'),
     })
     .prefault({}),
   tls: z
@@ -139,11 +158,15 @@ export const configSchema = z.strictObject({
   ).optional(),
   destinations: z
     .array(destination)
+    .meta({ expected: 'a list of destinations, each with name, type and endpoint' })
     .default([])
     .describe('Further places that get every heartbeat, each with its own place in the outbox.'),
   prometheus: z
     .strictObject({
-      listen: z.string().optional().describe('HOST:PORT on which Prometheus may scrape this host’s metrics at /metrics, over plain http. Unset: nothing listens.'),
+      listen: z
+        .string()
+        .optional()
+        .describe('HOST:PORT on which Prometheus may scrape this host’s metrics at /metrics, over plain http. Unset: nothing listens.'),
     })
     .prefault({}),
   log: z

@@ -1,0 +1,26 @@
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { type Problem, problem } from '../support/errors.ts';
+
+/**
+ * Whether a file that holds a secret is closed to others. Reading (and writing) by the group is allowed where the group
+ * is root's or one of this process's. Mounted secrets of Kubernetes and Docker have modes that nobody here can change:
+ * there it is a warning.
+ */
+export function checkPermissions(file: string): Problem[] {
+  if (process.platform === 'win32') return [];
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (!stat?.isFile()) return [];
+  const mode = stat.mode & 0o777;
+  const groups = [0, process.getgid?.(), process.getegid?.(), ...(process.getgroups?.() ?? [])];
+  const ownGroup = groups.includes(stat.gid);
+  if ((mode & 0o006) === 0 && ((mode & 0o060) === 0 || ownGroup)) return [];
+  const wanted = ownGroup && (mode & 0o040) !== 0 ? '0640' : '0600';
+  const params = { path: file, mode: mode.toString(8).padStart(4, '0'), wanted };
+  return [problem('CONFIG_PERMISSIONS', params, { file }, isMounted(file) ? 'warning' : 'error')];
+}
+
+/** Kubernetes swaps mounted secrets through a link named `..data`; Docker puts its own under /run/secrets. */
+function isMounted(file: string): boolean {
+  return existsSync(path.join(path.dirname(file), '..data')) || file.split(path.sep).includes('..data') || file.startsWith('/run/secrets/');
+}
