@@ -1,11 +1,12 @@
 import { getConnInfo } from '@hono/node-server/conninfo';
-import type { Context, Hono } from 'hono';
+import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import type { ServiceProblem } from '../../protocol/heartbeat.ts';
 import { formatDuration } from '../../support/durations.ts';
 import { ScoutError } from '../../support/errors.ts';
 import type { Hub } from '../hub.ts';
-import { Refusal } from '../problems.ts';
+import { PROBLEM_TYPE, Refusal } from '../problems.ts';
 import { ABSOLUTE_MS, COOKIE, Sessions } from '../session.ts';
 import { mountApi } from './api.ts';
 import { Assets } from './assets.ts';
@@ -26,11 +27,12 @@ export function mountPages(app: Hono, hub: Hub): void {
   const pages = app as unknown as Hono<PeopleEnv>;
 
   mountApi(app, hub, sessions);
+  const readable = readableErrors(assets);
   mountSignIn(pages, hub, sessions, assets);
 
   pages.get('/assets/:name', headers, (c) => assets.serve(c));
 
-  pages.get('/', headers, user, async (c) => {
+  pages.get('/', headers, readable, user, async (c) => {
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
     const now = hub.now();
     const view = viewFleet(await hub.store.fleet(), query, now);
@@ -38,7 +40,7 @@ export function mountPages(app: Hono, hub: Hub): void {
     return c.html(page({ title: 'Fleet', assets, person: c.get('person'), body: fleetBody(view, now) }));
   });
 
-  pages.get('/servers/:name', headers, user, async (c) => {
+  pages.get('/servers/:name', headers, readable, user, async (c) => {
     const name = c.req.param('name');
     const range = rangeOf(c.req.query('range'));
     try {
@@ -56,6 +58,7 @@ export function mountPages(app: Hono, hub: Hub): void {
 function mountSignIn(app: Hono<PeopleEnv>, hub: Hub, sessions: Sessions, assets: Assets): void {
   const form = [
     headers,
+    readableErrors(assets),
     bodyLimit({
       maxSize: FORM_MAX_BYTES,
       onError: () => new Refusal('body_too_large', 'A form of these pages has 8 KiB at most.').response(),
@@ -93,6 +96,20 @@ function mountSignIn(app: Hono<PeopleEnv>, hub: Hub, sessions: Sessions, assets:
     deleteCookie(c, COOKIE, { path: '/', secure: true });
     return c.redirect('/sign-in', 303);
   });
+}
+
+/** Shows people an error as a page where a program would get its JSON. */
+function readableErrors(assets: Assets): MiddlewareHandler {
+  return async (c, next) => {
+    await next();
+    const { status } = c.res;
+    if (!c.res.headers.get('content-type')?.startsWith(PROBLEM_TYPE) || !c.req.header('accept')?.includes('text/html')) return;
+    const { title, detail } = (await c.res.json()) as ServiceProblem;
+    c.res = new Response(String(messagePage({ title, assets, text: detail })), {
+      status,
+      headers: { 'content-type': 'text/html; charset=utf-8' },
+    });
+  };
 }
 
 const rangeOf = (text: string | undefined): Range => (text !== undefined && Object.hasOwn(RANGES, text) ? (text as Range) : '1h');

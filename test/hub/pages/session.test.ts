@@ -170,6 +170,15 @@ describe('a form', () => {
     expect(answer.status).toBe(403);
   });
 
+  it('is refused to people in a page they can read', async () => {
+    const session = await hub.signIn();
+    const answer = await hub.post('/sign-out', { csrf: 'x' }, { ...session, accept: 'text/html,*/*' });
+    expect(answer.status).toBe(403);
+    expect(answer.headers.get('content-type')).toContain('text/html');
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(await answer.text()).toContain('Reload the page and try again.');
+  });
+
   it('has a limit, and a type', async () => {
     expect((await hub.post('/sign-in', { name: 'a'.repeat(9_000), password: '' })).status).toBe(413);
     expect((await hub.post('/sign-in', {}, { 'content-type': 'application/json' })).status).toBe(415);
