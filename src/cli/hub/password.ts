@@ -37,9 +37,10 @@ function typeHidden(prompt: string): Promise<string> {
         typed = ERASE.test(character) ? [...typed].slice(0, -1).join('') : typed + character;
       }
     };
-    stderr.write(prompt);
     stdin.setEncoding('utf8');
+    // Before the prompt: what is typed at once must not be echoed either.
     stdin.setRawMode(true);
+    stderr.write(prompt);
     stdin.on('data', onData);
     stdin.resume();
   });
