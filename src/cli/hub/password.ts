@@ -7,9 +7,15 @@ const ERASE = /[\u007f\b]/;
 /** A new password: typed twice without echo on a terminal, else the first line of stdin. Throws USAGE. */
 export async function newPassword(): Promise<string> {
   if (!process.stdin.isTTY) return firstLine();
-  const typed = await typeHidden('Password: ');
-  if ((await typeHidden('Once more: ')) !== typed) throw usage('the two passwords are not the same');
-  return typed;
+  // Over both prompts: what is typed ahead must not be echoed either.
+  process.stdin.setRawMode(true);
+  try {
+    const typed = await typeHidden('Password: ');
+    if ((await typeHidden('Once more: ')) !== typed) throw usage('the two passwords are not the same');
+    return typed;
+  } finally {
+    process.stdin.setRawMode(false);
+  }
 }
 
 async function firstLine(): Promise<string> {
@@ -25,7 +31,6 @@ function typeHidden(prompt: string): Promise<string> {
     let typed = '';
     const end = (settle: () => void) => {
       stdin.off('data', onData);
-      stdin.setRawMode(false);
       stdin.pause();
       stderr.write('\n');
       settle();
@@ -38,8 +43,6 @@ function typeHidden(prompt: string): Promise<string> {
       }
     };
     stdin.setEncoding('utf8');
-    // Before the prompt: what is typed at once must not be echoed either.
-    stdin.setRawMode(true);
     stderr.write(prompt);
     stdin.on('data', onData);
     stdin.resume();
