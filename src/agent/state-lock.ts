@@ -1,7 +1,12 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { detailOf, ScoutError } from '../support/errors.ts';
+
+const LOCK = 'agent.lock';
+const SQLITE_BUSY = 5;
+/** Whoever looks whether it is held takes it for an instant: an agent that starts just then outwaits that. */
+const PATIENCE_MS = 200;
 
 /**
  * One agent per state folder. Node has no flock(2), so an SQLite file takes its part: the exclusive transaction holds
@@ -19,19 +24,8 @@ export class StateLock {
 
   /** Takes the lock. Throws AGENT_RUNNING when another process has it, FILE_UNWRITABLE when the folder is not ours to write. */
   acquire(): void {
-    const path = join(this.#folder, 'agent.lock');
-    let database: DatabaseSync | undefined;
-    try {
-      database = new DatabaseSync(path, { timeout: 0 });
-      // Nothing is ever stored: no journal on disk, and no page cache to speak of.
-      database.exec('PRAGMA journal_mode = MEMORY; PRAGMA cache_size = 1; BEGIN EXCLUSIVE');
-    } catch (error) {
-      database?.close();
-      // SQLITE_BUSY
-      if ((error as { errcode?: number }).errcode === 5)
-        throw new ScoutError('AGENT_RUNNING', { pid: holder(this.#folder) ?? 'unknown', path: this.#folder });
-      throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });
-    }
+    const database = open(join(this.#folder, LOCK), PATIENCE_MS);
+    if (!database) throw new ScoutError('AGENT_RUNNING', { pid: holder(this.#folder) ?? 'unknown', path: this.#folder });
     this.#database = database;
     try {
       writeFileSync(pidPath(this.#folder), `${process.pid}\n`, { mode: 0o644 });
@@ -49,6 +43,15 @@ export class StateLock {
   }
 }
 
+/** Whether a process has the lock of this folder now. Throws FILE_UNWRITABLE when that cannot be found out. */
+export function isHeld(folder: string): boolean {
+  // Opening it is trying it; nothing is made where no agent ever ran.
+  if (!existsSync(join(folder, LOCK))) return false;
+  const database = open(join(folder, LOCK), 0);
+  database?.close();
+  return database === undefined;
+}
+
 /** The number of the process that took the lock last, when it was written down. */
 export function holder(folder: string): number | undefined {
   try {
@@ -60,3 +63,18 @@ export function holder(folder: string): number | undefined {
 }
 
 const pidPath = (folder: string): string => join(folder, 'agent.lock.pid');
+
+/** The file with its lock taken; undefined when another process has it. */
+function open(path: string, timeout: number): DatabaseSync | undefined {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { timeout });
+    // Nothing is ever stored: no journal on disk, and no page cache to speak of.
+    database.exec('PRAGMA journal_mode = MEMORY; PRAGMA cache_size = 1; BEGIN EXCLUSIVE');
+    return database;
+  } catch (error) {
+    database?.close();
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined;
+    throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });
+  }
+}

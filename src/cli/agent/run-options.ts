@@ -1,0 +1,38 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+
+/** Options of `run`, which `--daemon` and `heartbeat` hand on to it. */
+export interface RunOptions {
+  config?: string;
+  stateDir?: string;
+  runtimeDir?: string;
+  logFile?: string;
+  logLevel?: string;
+}
+
+/** Declares the options by which an agent finds its configuration and folders. */
+export function folderOptions(command: Command): Command {
+  return command
+    .option('--config <path>', 'read this configuration')
+    .option('--state-dir <dir>', 'folder of the outbox and all else that must survive')
+    .option('--runtime-dir <dir>', 'folder of the control socket');
+}
+
+/** Declares where an agent logs, and how much. */
+export function logOptions(command: Command): Command {
+  return command
+    .option('--log-file <file>', 'log there, in place of standard error')
+    .addOption(new Option('--log-level <level>', 'least severity logged').choices(['trace', 'debug', 'info', 'warn', 'error']));
+}
+
+/** The arguments of `run` for these options, with paths that hold in any working folder. */
+export function runArguments({ config, stateDir, runtimeDir, logFile, logLevel }: RunOptions): string[] {
+  const path = (name: string, value: string | undefined) => (value === undefined ? [] : [name, resolve(value)]);
+  return [
+    ...path('--config', config),
+    ...path('--state-dir', stateDir),
+    ...path('--runtime-dir', runtimeDir),
+    ...path('--log-file', logFile),
+    ...(logLevel === undefined ? [] : ['--log-level', logLevel]),
+  ];
+}
