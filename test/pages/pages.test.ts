@@ -106,9 +106,9 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     expect(page.url()).toContain('q=EXAMPLE');
     await page.getByRole('searchbox').fill('');
     await expect.poll(async () => (await names(page)).length).toBe(100);
+    expect(page.url()).not.toContain('q=');
     await page.getByRole('link', { name: 'Server', exact: true }).click();
-    await expect.poll(async () => (await names(page))[0]).toBe('batch-7');
-    expect(await page.locator('th[aria-sort]').textContent()).toContain('Server');
+    await expect.poll(() => page.locator('th[aria-sort]').textContent()).toContain('Server');
     expect(await page.evaluate('document.activeElement.id')).toBe('sort-name');
     await page.getByRole('link', { name: 'Next' }).click();
     await expect.poll(() => names(page)).toContain('web-1');
