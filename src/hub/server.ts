@@ -28,7 +28,8 @@ export interface Limits {
 
 export const LIMITS: Limits = {
   headersMs: 10_000,
-  requestMs: 30_000,
+  // A full batch over a line of 128 kbit/s takes a minute, and an outbox that never gets through would never empty.
+  requestMs: 120_000,
   keepAliveMs: 75_000,
   checkMs: 5_000,
   stopMs: 10_000,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { statSync, writeFileSync } from 'node:fs';
+import { chownSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -34,6 +34,15 @@ describe('SQLite file', () => {
     await store.addServer(server, key);
     expect(statSync(data).mode & 0o777).toBe(0o700);
     for (const name of ['hub.db', 'hub.db-wal', 'hub.db-shm']) expect(statSync(join(data, name)).mode & 0o777).toBe(0o600);
+    await store.close();
+  });
+
+  it('belongs to whom the folder does, made by root as well', async () => {
+    folder = tempFolder();
+    if (process.getuid?.() === 0) chownSync(folder.path, 12_345, 12_345);
+    const { uid } = statSync(folder.path);
+    const store = SqliteStore.open(folder.path);
+    for (const name of ['hub.db', 'hub.db-wal', 'hub.db-shm']) expect(statSync(join(folder.path, name)).uid).toBe(uid);
     await store.close();
   });
 

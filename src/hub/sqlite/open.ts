@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fchownSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { detailOf, ScoutError } from '../../support/errors.ts';
@@ -17,7 +17,7 @@ export function openDatabase(folder: string): DatabaseSync {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // SQLite gives its journals the mode of the database, so the mode is decided before it creates one.
-    closeSync(openSync(path, 'a', 0o600));
+    createFile(path, folder);
     database = new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true });
     database.exec('PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;');
     enterWal(database);
@@ -27,6 +27,17 @@ export function openDatabase(folder: string): DatabaseSync {
     database?.close();
     if (error instanceof ScoutError) throw error;
     throw new ScoutError('HUB_DATA', { path, detail: detailOf(error) }, {}, { cause: error });
+  }
+}
+
+function createFile(path: string, folder: string): void {
+  const file = openSync(path, 'a', 0o600);
+  try {
+    const { uid, gid } = statSync(folder);
+    // Root may run a verb before the hub's own user has ever started it: the database belongs to whom the folder does.
+    if (process.getuid?.() === 0 && fstatSync(file).size === 0) fchownSync(file, uid, gid);
+  } finally {
+    closeSync(file);
   }
 }
 
