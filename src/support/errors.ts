@@ -156,7 +156,7 @@ export const ERRORS = {
     '{endpoint} accepts any key: a random one was answered like ours',
     'Check that the address is the service itself; what answers there proves nothing.',
   ),
-  CLOCK_SKEW: row(EXIT.failed, 'this clock is {seconds} s {direction} of the service', 'Correct the clock (timedatectl set-ntp true).'),
+  CLOCK_SKEW: row(EXIT.failed, 'this clock is {seconds} s {direction} the service', 'Correct the clock (timedatectl set-ntp true).'),
 
   // --- the running agent
   AGENT_RUNNING: row(
