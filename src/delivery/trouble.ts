@@ -2,9 +2,9 @@ import { formatDuration } from '../support/durations.ts';
 import type { Log } from '../support/log.ts';
 
 const HOUR_MS = 3_600_000;
-/** Lines that an endpoint which comes and goes may cause at once; one more is allowed every half hour. */
+/** Lines that an endpoint which comes and goes may cause at once; one more is allowed every two hours. */
 const LINES = 6;
-const REFILL_MS = 1_800_000;
+const REFILL_MS = 7_200_000;
 
 /** A failure in force: since when (both clocks, ms), how often, and what it is now. */
 export interface Failure {
