@@ -1,4 +1,4 @@
-import { type CpuTimes, parseStat, TICKS } from '../procfs/stat.ts';
+import { type CpuTimes, parseCpuStat, TICKS } from '../procfs/stat.ts';
 import type { Metric, Point } from '../protocol/heartbeat.ts';
 import { type CollectorDefinition, metric } from './collector.ts';
 
@@ -7,7 +7,7 @@ export const cpu: CollectorDefinition<'cpu'> = {
   summary: 'Processor time by mode, a core each or all together.',
   create: (host, settings, files) => ({
     collect() {
-      const { total, cores } = parseStat(files.text(`${host.proc}/stat`));
+      const { total, cores } = parseCpuStat(files.text(`${host.proc}/stat`));
       if (!total) throw new Error('stat has no line `cpu`');
       const metrics: Metric[] = [];
       if (settings.per_core) {

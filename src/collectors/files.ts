@@ -4,6 +4,8 @@ import { Probes, type Space } from './probes.ts';
 
 /** Samples for which a file that was not there is not looked for again, and an open one is kept though nobody reads it. */
 const MEMORY = 60;
+/** Descriptors of processes kept open: each costs the kernel a page. */
+const MOST_KEPT = 160;
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'EOPNOTSUPP', 'ENOTSUP']);
 
 /** Thrown where a machine has nothing of what a collector is about; no failure. */
@@ -76,21 +78,36 @@ export class Files {
     }
   }
 
-  /** A short file that is read whole by one call and not kept open: /proc/PID/stat. Undefined when it is gone. */
-  brief(path: string): string | undefined {
+  /**
+   * A short file that is read whole by one call: PID/stat. Undefined when it is gone. With `keep` its descriptor stays
+   * open while there are not too many; `drop` gives it back.
+   */
+  brief(path: string, keep = false): string | undefined {
+    const kept = this.#open.get(path);
+    if (kept) {
+      kept.used = this.#sample;
+      const text = this.#piece(kept.fd);
+      if (text !== undefined) return text;
+      this.drop(path);
+    }
     let fd: number;
     try {
       fd = fs.openSync(path, 'r');
     } catch {
       return undefined;
     }
-    try {
-      return this.#buffer.toString('latin1', 0, fs.readSync(fd, this.#buffer, 0, this.#buffer.length, 0));
-    } catch {
-      return undefined;
-    } finally {
-      fs.closeSync(fd);
-    }
+    const text = this.#piece(fd);
+    if (keep && text !== undefined && this.#open.size < MOST_KEPT) this.#open.set(path, { fd, used: this.#sample });
+    else fs.closeSync(fd);
+    return text;
+  }
+
+  /** Closes a file that was kept open. */
+  drop(path: string): void {
+    const kept = this.#open.get(path);
+    if (!kept) return;
+    this.#open.delete(path);
+    fs.closeSync(kept.fd);
   }
 
   /**
@@ -143,8 +160,7 @@ export class Files {
         return this.#readFrom(kept.fd);
       } catch {
         // ESTALE, ENODEV, EBADF: what it was opened on is gone; it may have come back under the same name.
-        this.#open.delete(path);
-        fs.closeSync(kept.fd);
+        this.drop(path);
       }
     }
     const fd = fs.openSync(path, 'r');
@@ -155,6 +171,14 @@ export class Files {
     } catch (error) {
       fs.closeSync(fd);
       throw error;
+    }
+  }
+
+  #piece(fd: number): string | undefined {
+    try {
+      return this.#buffer.toString('latin1', 0, fs.readSync(fd, this.#buffer, 0, this.#buffer.length, 0));
+    } catch {
+      return undefined;
     }
   }
 

@@ -25,6 +25,7 @@ const STATES: Record<string, string> = {
 };
 
 interface Known {
+  path: string;
   stat: PidStat;
   /** Ticks used since the reading before, a second. */
   rate: number;
@@ -40,6 +41,8 @@ class Processes implements Collector {
   readonly #page: number;
   readonly #known = new Map<string, Known>();
   #sample = 0;
+  #names: string[] = [];
+  #forks: number | undefined;
 
   constructor(host: Host, top: number, files: Files) {
     this.#host = host;
@@ -49,13 +52,16 @@ class Processes implements Collector {
   }
 
   collect(): Metric[] {
+    const { forks, running, blocked } = parseStat(this.#files.text(`${this.#host.proc}/stat`));
+    // Where nothing was forked there is nothing new, and listing /proc costs as much as reading fifty processes.
+    if (forks === undefined || forks !== this.#forks) this.#names = readdirSync(this.#host.proc).filter(isPid);
+    this.#forks = forks;
     this.#read();
     const states: Record<string, number> = { running: 0, sleeping: 0, blocked: 0, idle: 0, stopped: 0, defunct: 0 };
     for (const { stat } of this.#known.values()) {
       const state = STATES[stat.state] ?? 'sleeping';
       states[state] = (states[state] ?? 0) + 1;
     }
-    const { forks, running, blocked } = parseStat(this.#files.text(`${this.#host.proc}/stat`));
     const [limit] = parseNumbers(this.#files.optional(`${this.#host.proc}/sys/kernel/threads-max`) ?? '');
     const metrics = [
       metric('system.process.count', '{process}', 'updowncounter', ['process.state'], rows(states)),
@@ -70,15 +76,14 @@ class Processes implements Collector {
     const now = this.#host.monotonic();
     const sample = ++this.#sample;
     const uptime = parseUptime(this.#files.text(`${this.#host.proc}/uptime`)) ?? 0;
-    for (const name of readdirSync(this.#host.proc)) {
-      const first = name.charCodeAt(0);
-      if (first < 49 || first > 57) continue;
+    for (const name of this.#names) {
       const before = this.#known.get(name);
       if (before?.stat.kernelThread && (before.stat.pid + sample) % KERNEL_TURN !== 0) {
         before.sample = sample;
         continue;
       }
-      const stat = parsePidStat(this.#files.brief(`${this.#host.proc}/${name}/stat`) ?? '');
+      const path = before?.path ?? `${this.#host.proc}/${name}/stat`;
+      const stat = parsePidStat(this.#files.brief(path, before?.stat.kernelThread === false) ?? '');
       if (!stat) continue;
       const used = stat.userTime + stat.systemTime;
       const same = before?.stat.startTime === stat.startTime ? before : undefined;
@@ -87,9 +92,13 @@ class Processes implements Collector {
         ? ((used - same.stat.userTime - same.stat.systemTime) * 1_000) / Math.max(now - same.read, 1)
         : used / Math.max(uptime - stat.startTime / TICKS, 1);
       if (same) Object.assign(same, { stat, rate, read: now, sample });
-      else this.#known.set(name, { stat, rate, read: now, sample });
+      else this.#known.set(name, { path, stat, rate, read: now, sample });
     }
-    for (const [name, known] of this.#known) if (known.sample !== sample) this.#known.delete(name);
+    for (const [name, known] of this.#known) {
+      if (known.sample === sample) continue;
+      this.#known.delete(name);
+      this.#files.drop(known.path);
+    }
   }
 
   #largest(): Metric[] {
@@ -116,6 +125,11 @@ class Processes implements Collector {
       metric('scout.process.major_faults', '{fault}', 'counter', named, faults),
     ];
   }
+}
+
+function isPid(name: string): boolean {
+  const first = name.charCodeAt(0);
+  return first >= 49 && first <= 57;
 }
 
 /** The `count` of `all` with the highest `weight` above zero, of equals the older pid. A few passes cost less than sorting all. */

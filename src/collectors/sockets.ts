@@ -32,16 +32,21 @@ class Sockets implements Collector {
 
   collect(): Metric[] {
     const snmp = this.#files.text(`${this.#folder}/snmp`);
-    const tcp = parseNetSnmp(snmp, 'Tcp');
+    const tcp = parseNetSnmp(snmp, 'Tcp', ['CurrEstab', ...Object.values(TCP)]);
+    const netstat = this.#files.optional(`${this.#folder}/netstat`);
+    const extended = netstat === undefined ? {} : parseNetSnmp(netstat, 'TcpExt', Object.values(TCP_EXTENDED));
     const metrics = [
       ...this.#sockstat(),
-      metric('scout.tcp.events', '{event}', 'counter', ['event'], rows({ ...tcpEvents(tcp), ...this.#extended() })),
+      metric('scout.tcp.events', '{event}', 'counter', ['event'], rows({ ...renamed(TCP, tcp), ...renamed(TCP_EXTENDED, extended) })),
     ];
     if (tcp.CurrEstab !== undefined) metrics.push(metric('scout.tcp.established', '{connection}', 'updowncounter', [], [[tcp.CurrEstab]]));
-    const udp = rows(udpEvents(parseNetSnmp(snmp, 'Udp'))).map(([event, value]): Point => ['ipv4', event as string, value as number]);
+    const udp = rows(renamed(UDP, parseNetSnmp(snmp, 'Udp', Object.values(UDP)))).map(
+      ([event, value]): Point => ['ipv4', event as string, value as number],
+    );
     const snmp6 = this.#files.optional(`${this.#folder}/snmp6`);
     if (snmp6 !== undefined)
-      for (const [event, value] of rows(udpEvents(parseNetSnmp6(snmp6, 'Udp6')))) udp.push(['ipv6', event as string, value as number]);
+      for (const [event, value] of rows(renamed(UDP, parseNetSnmp6(snmp6, 'Udp6', Object.values(UDP)))))
+        udp.push(['ipv6', event as string, value as number]);
     metrics.push(metric('scout.udp.events', '{event}', 'counter', ['network.type', 'event'], udp));
     if (this.#host.monotonic() >= this.#statesDue) this.#countStates();
     return [...metrics, ...this.#states];
@@ -68,18 +73,6 @@ class Sockets implements Collector {
       metric('scout.sockets', '{socket}', 'updowncounter', ['protocol', 'state'], counts),
       metric('scout.sockets.memory', 'By', 'updowncounter', ['protocol'], memory),
     ];
-  }
-
-  #extended(): Record<string, number | undefined> {
-    const found = parseNetSnmp(this.#files.optional(`${this.#folder}/netstat`) ?? '', 'TcpExt');
-    return {
-      listen_overflow: found.ListenOverflows,
-      listen_drop: found.ListenDrops,
-      syncookie_sent: found.SyncookiesSent,
-      timeout: found.TCPTimeouts,
-      backlog_drop: found.TCPBacklogDrop,
-      abort_on_memory: found.TCPAbortOnMemory,
-    };
   }
 
   #countStates(): void {
@@ -111,28 +104,42 @@ class Sockets implements Collector {
   }
 }
 
-const tcpEvents = (found: Counters) => ({
-  active_open: found.ActiveOpens,
-  passive_open: found.PassiveOpens,
-  failed_attempt: found.AttemptFails,
-  established_reset: found.EstabResets,
-  segment_in: found.InSegs,
-  segment_out: found.OutSegs,
-  retransmit: found.RetransSegs,
-  in_error: found.InErrs,
-  reset_sent: found.OutRsts,
-  checksum_error: found.InCsumErrors,
-});
+/** Our words for the kernel's counters. */
+const TCP = {
+  active_open: 'ActiveOpens',
+  passive_open: 'PassiveOpens',
+  failed_attempt: 'AttemptFails',
+  established_reset: 'EstabResets',
+  segment_in: 'InSegs',
+  segment_out: 'OutSegs',
+  retransmit: 'RetransSegs',
+  in_error: 'InErrs',
+  reset_sent: 'OutRsts',
+  checksum_error: 'InCsumErrors',
+};
+const TCP_EXTENDED = {
+  listen_overflow: 'ListenOverflows',
+  listen_drop: 'ListenDrops',
+  syncookie_sent: 'SyncookiesSent',
+  timeout: 'TCPTimeouts',
+  backlog_drop: 'TCPBacklogDrop',
+  abort_on_memory: 'TCPAbortOnMemory',
+};
+const UDP = {
+  datagram_in: 'InDatagrams',
+  datagram_out: 'OutDatagrams',
+  no_port: 'NoPorts',
+  in_error: 'InErrors',
+  receive_buffer_error: 'RcvbufErrors',
+  send_buffer_error: 'SndbufErrors',
+  checksum_error: 'InCsumErrors',
+};
 
-const udpEvents = (found: Counters) => ({
-  datagram_in: found.InDatagrams,
-  datagram_out: found.OutDatagrams,
-  no_port: found.NoPorts,
-  in_error: found.InErrors,
-  receive_buffer_error: found.RcvbufErrors,
-  send_buffer_error: found.SndbufErrors,
-  checksum_error: found.InCsumErrors,
-});
+function renamed(names: Record<string, string>, found: Counters): Counters {
+  const counters: Counters = {};
+  for (const ours in names) counters[ours] = found[names[ours] as string];
+  return counters;
+}
 
 export const sockets: CollectorDefinition<'sockets'> = {
   name: 'sockets',

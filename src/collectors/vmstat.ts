@@ -16,7 +16,7 @@ const EVENTS = [
 const PARTS: Record<string, string[]> = {
   allocstall: ['allocstall_dma', 'allocstall_dma32', 'allocstall_normal', 'allocstall_movable', 'allocstall_device'],
 };
-const WANTED: ReadonlySet<string> = new Set([
+const WANTED = [
   ...EVENTS,
   ...Object.values(PARTS).flat(),
   'workingset_refault',
@@ -27,7 +27,7 @@ const WANTED: ReadonlySet<string> = new Set([
   'pgpgin',
   'pgpgout',
   'oom_kill',
-]);
+];
 
 export const vmstat: CollectorDefinition<'vmstat'> = {
   name: 'vmstat',

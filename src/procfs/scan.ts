@@ -1,11 +1,12 @@
 /*
- * Scanning for the parsers of this folder: by character code and indexOf, since these files are read with every
- * sample and splitting them would leave hundreds of short strings behind each time.
+ * Scanning for the parsers of this folder. They run six times a minute, seldom enough to stay in V8's interpreter for
+ * long: searching and splitting by its built-in functions costs less there than loops over characters.
  */
 
 const SPACE = 32;
 const TAB = 9;
 const NEWLINE = 10;
+const BLANKS = /[ \t]+/;
 
 const isBlank = (code: number): boolean => code === SPACE || code === TAB;
 
@@ -32,27 +33,11 @@ export function numberAt(text: string, from: number): number {
 /** The numbers between `from` and `to`, blanks between them; it stops at the first thing that is none. */
 export function numbersBetween(text: string, from: number, to: number): number[] {
   const found: number[] = [];
-  let at = from;
-  while (at < to) {
-    while (at < to && isBlank(text.charCodeAt(at))) at++;
-    if (at >= to) break;
-    const start = at;
-    const negative = text.charCodeAt(at) === 45;
-    if (negative) at++;
-    let value = 0;
-    let digits = 0;
-    for (; at < to; at++) {
-      const digit = text.charCodeAt(at) - 48;
-      if (digit < 0 || digit > 9) break;
-      value = value * 10 + digit;
-      digits++;
-    }
-    if (digits === 0 || (at < to && !isBlank(text.charCodeAt(at)))) {
-      // Such as `0x2`, `1.5` or a word: what follows is not ours to guess.
-      at = start;
-      break;
-    }
-    found.push(negative ? -value : value);
+  for (const part of text.slice(from, to).split(BLANKS)) {
+    if (part === '') continue;
+    const value = Number(part);
+    if (Number.isNaN(value)) break;
+    found.push(value);
   }
   return found;
 }
@@ -68,16 +53,7 @@ export function field(text: string, name: string): number | undefined {
 
 /** The words between `from` and `to`, blanks between them. */
 export function words(text: string, from: number, to: number): string[] {
-  const found: string[] = [];
-  let at = from;
-  while (at < to) {
-    while (at < to && isBlank(text.charCodeAt(at))) at++;
-    if (at >= to) break;
-    const start = at;
-    while (at < to && !isBlank(text.charCodeAt(at))) at++;
-    found.push(text.slice(start, at));
-  }
-  return found;
+  return text.slice(from, to).split(BLANKS).filter(Boolean);
 }
 
 /** Calls `visit` with the bounds of each line that is not empty. */

@@ -1,4 +1,4 @@
-import { eachLine, numberAt, numbersBetween } from './scan.ts';
+import { field, lineEnd, numberAt, numbersBetween } from './scan.ts';
 
 /** Clock ticks a second in which the kernel reports processor times to user space (USER_HZ): 100 on every architecture Node runs on. */
 export const TICKS = 100;
@@ -17,10 +17,14 @@ export interface CpuTimes {
   guestNice: number;
 }
 
-/** proc_stat(5). What the text lacks is undefined or empty. */
-export interface Stat {
+/** The processor lines of proc_stat(5). A core that is offline has none. */
+export interface CpuStat {
   total: CpuTimes | undefined;
   cores: { number: number; times: CpuTimes }[];
+}
+
+/** The other lines; what the text lacks is undefined or empty. */
+export interface Stat {
   interrupts: number | undefined;
   contextSwitches: number | undefined;
   /** Seconds since the epoch. */
@@ -29,50 +33,41 @@ export interface Stat {
   forks: number | undefined;
   running: number | undefined;
   blocked: number | undefined;
-  /** By SOFTIRQS, in their order. */
+  /** In the order of SOFTIRQS. */
   softirqs: number[];
 }
 
 /** Columns of the softirq line after its sum, in the kernel's order (include/linux/interrupt.h). */
 export const SOFTIRQS = ['hi', 'timer', 'net_tx', 'net_rx', 'block', 'irq_poll', 'tasklet', 'sched', 'hrtimer', 'rcu'];
 
-/** /proc/stat. */
-export function parseStat(text: string): Stat {
-  const stat: Stat = {
-    total: undefined,
-    cores: [],
-    interrupts: undefined,
-    contextSwitches: undefined,
-    bootTime: undefined,
-    forks: undefined,
-    running: undefined,
-    blocked: undefined,
-    softirqs: [],
-  };
-  eachLine(text, (from, to) => {
-    if (text.startsWith('cpu', from)) {
-      const number = numberAt(text, from + 3);
-      const gap = text.indexOf(' ', from);
-      if (gap < 0 || gap > to) return;
-      const times = cpuTimes(numbersBetween(text, gap, to));
-      if (gap === from + 3) stat.total = times;
-      else if (!Number.isNaN(number)) stat.cores.push({ number, times });
-      return;
-    }
-    const value = (name: string): number | undefined =>
-      text.startsWith(name, from) ? finite(numberAt(text, from + name.length)) : undefined;
-    stat.interrupts ??= value('intr ');
-    stat.contextSwitches ??= value('ctxt ');
-    stat.bootTime ??= value('btime ');
-    stat.forks ??= value('processes ');
-    stat.running ??= value('procs_running ');
-    stat.blocked ??= value('procs_blocked ');
-    if (text.startsWith('softirq ', from)) stat.softirqs = numbersBetween(text, from + 8, to).slice(1);
-  });
+/** The lines of /proc/stat that begin with `cpu`; they come first. */
+export function parseCpuStat(text: string): CpuStat {
+  const stat: CpuStat = { total: undefined, cores: [] };
+  for (let from = 0; text.startsWith('cpu', from); from = lineEnd(text, from) + 1) {
+    const to = lineEnd(text, from);
+    const gap = text.indexOf(' ', from);
+    if (gap < 0 || gap > to) continue;
+    const times = cpuTimes(numbersBetween(text, gap, to));
+    const number = numberAt(text, from + 3);
+    if (gap === from + 3) stat.total = times;
+    else if (!Number.isNaN(number)) stat.cores.push({ number, times });
+  }
   return stat;
 }
 
-const finite = (value: number): number | undefined => (Number.isNaN(value) ? undefined : value);
+/** The other lines of /proc/stat. */
+export function parseStat(text: string): Stat {
+  const softirq = text.indexOf('\nsoftirq ');
+  return {
+    interrupts: field(text, 'intr '),
+    contextSwitches: field(text, 'ctxt '),
+    bootTime: field(text, 'btime '),
+    forks: field(text, 'processes '),
+    running: field(text, 'procs_running '),
+    blocked: field(text, 'procs_blocked '),
+    softirqs: softirq < 0 ? [] : numbersBetween(text, softirq + 9, lineEnd(text, softirq + 1)).slice(1),
+  };
+}
 
 function cpuTimes(columns: number[]): CpuTimes {
   const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0, guest = 0, guestNice = 0] = columns;

@@ -1,15 +1,8 @@
-import { eachLine, numberAt } from './scan.ts';
+import { field } from './scan.ts';
 
 /** Counters of /proc/vmstat by the kernel's names, those in `wanted` only: the file has some 200. */
-export function parseVmstat(text: string, wanted: ReadonlySet<string>): Record<string, number | undefined> {
+export function parseVmstat(text: string, wanted: readonly string[]): Record<string, number | undefined> {
   const found: Record<string, number | undefined> = {};
-  eachLine(text, (from, to) => {
-    const gap = text.indexOf(' ', from);
-    if (gap < 0 || gap > to) return;
-    const name = text.slice(from, gap);
-    if (!wanted.has(name)) return;
-    const value = numberAt(text, gap);
-    if (!Number.isNaN(value)) found[name] = value;
-  });
+  for (const name of wanted) found[name] = field(text, `${name} `);
   return found;
 }

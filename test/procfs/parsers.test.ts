@@ -14,17 +14,18 @@ import { parseOsRelease } from '../../src/procfs/osrelease.ts';
 import { parsePidStat } from '../../src/procfs/pidstat.ts';
 import { parsePressure } from '../../src/procfs/pressure.ts';
 import { parseSockstat } from '../../src/procfs/sockstat.ts';
-import { parseStat } from '../../src/procfs/stat.ts';
+import { parseCpuStat, parseStat } from '../../src/procfs/stat.ts';
 import { parseSwaps } from '../../src/procfs/swaps.ts';
 import { parseUptime } from '../../src/procfs/uptime.ts';
 import { parseVmstat } from '../../src/procfs/vmstat.ts';
 import { FIXTURES, fixture } from '../helpers/fixture-host.ts';
 
-const WANTED = new Set(['pgfault', 'oom_kill']);
+const WANTED = ['pgfault', 'oom_kill'];
 
 /** Each parser, and the file of the fixtures that it reads. */
 const PARSERS: [string, (text: string) => unknown, string][] = [
   ['stat', parseStat, 'proc/stat'],
+  ['stat, its processor lines', parseCpuStat, 'proc/stat'],
   ['meminfo', parseMeminfo, 'proc/meminfo'],
   ['loadavg', parseLoadavg, 'proc/loadavg'],
   ['uptime', parseUptime, 'proc/uptime'],
@@ -32,9 +33,9 @@ const PARSERS: [string, (text: string) => unknown, string][] = [
   ['mountinfo', parseMountinfo, 'proc/1/mountinfo'],
   ['diskstats', parseDiskstats, 'proc/diskstats'],
   ['net/dev', parseNetDev, 'proc/1/net/dev'],
-  ['net/snmp', (text) => parseNetSnmp(text, 'Tcp'), 'proc/1/net/snmp'],
-  ['net/netstat', (text) => parseNetSnmp(text, 'TcpExt'), 'proc/1/net/netstat'],
-  ['net/snmp6', (text) => parseNetSnmp6(text, 'Udp6'), 'proc/1/net/snmp6'],
+  ['net/snmp', (text) => parseNetSnmp(text, 'Tcp', ['ActiveOpens', 'InCsumErrors']), 'proc/1/net/snmp'],
+  ['net/netstat', (text) => parseNetSnmp(text, 'TcpExt', ['ListenDrops']), 'proc/1/net/netstat'],
+  ['net/snmp6', (text) => parseNetSnmp6(text, 'Udp6', ['InDatagrams']), 'proc/1/net/snmp6'],
   ['net/tcp', (text) => countTcpStates(text, []), 'proc/1/net/tcp'],
   ['net/sockstat', parseSockstat, 'proc/1/net/sockstat'],
   ['PID/stat', parsePidStat, 'proc/1/stat'],
@@ -85,7 +86,7 @@ describe('round trips', () => {
     fc.assert(
       fc.property(fc.array(fc.array(count, { minLength: 10, maxLength: 10 }), { minLength: 1, maxLength: 8 }), (cores) => {
         const text = `cpu  1 2 3 4 5 6 7 8 9 10\n${cores.map((times, number) => `cpu${number} ${times.join(' ')}\n`).join('')}`;
-        expect(parseStat(text).cores.map(({ times }) => Object.values(times))).toEqual(cores);
+        expect(parseCpuStat(text).cores.map(({ times }) => Object.values(times))).toEqual(cores);
       }),
     );
   });

@@ -65,8 +65,7 @@ function print(
 /** The configuration where there is one that can be used; else what holds without any. */
 async function readSettings(file: string | undefined): Promise<Settings> {
   const [{ resolveConfig }, { configSchema }] = await Promise.all([import('../../config/resolve.ts'), import('../../config/schema.ts')]);
-  const uid = process.getuid?.();
-  const resolution = await resolveConfig({ ...(file && { file }), env: process.env, ...(uid !== undefined && { uid }) });
+  const resolution = resolveConfig({ ...(file && { file }), env: process.env, uid: process.getuid?.() ?? -1 });
   if (resolution.config) return resolution.config;
   const faults = resolution.problems.filter(({ code, severity }) => severity === 'error' && !code.startsWith('KEY_'));
   const fault = faults.find(({ code }) => code !== 'CONFIG_NOT_FOUND');
