@@ -1,10 +1,13 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
 import { constants, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { Limits } from '../../src/hub/server.ts';
 import { showServer } from '../../src/hub/servers.ts';
+import { addUser } from '../../src/hub/users.ts';
 import { acceptedSchema, problemSchema, whoamiSchema } from '../../src/protocol/heartbeat.ts';
+import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from '../../src/protocol/servers.ts';
 import { BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, HEARTBEAT_MAX_BYTES } from '../../src/protocol/wire.ts';
 import { type Answer, heartbeat, lineOf, packed, type problemOf, TestHub } from './helpers.ts';
 
@@ -194,6 +197,24 @@ describe('GET /api/v1/whoami', () => {
     expect(new Date(time).toISOString()).toBe(time);
     refused(await hub.call('/api/v1/whoami', { key: randomBytes(32).toString('hex') }), 401, 'key_refused');
     refused(await hub.call('/api/v1/whoami', { method: 'DELETE' }), 405, 'method_not_allowed');
+  });
+});
+
+describe('/api/v1/servers', () => {
+  it('answers people what the commands print, and nobody else', async () => {
+    const { store } = hub.serving.hub;
+    const user = await addUser(store, 'ada', 'member', randomBytes(12).toString('hex'));
+    const cookie = randomBytes(32).toString('base64url');
+    const now = Date.now();
+    await store.addSession({ hash: createHash('sha256').update(cookie).digest('hex'), userId: user.id, createdAt: now, lastSeen: now });
+    for (const path of ['', '/web-1', '/web-1/keys']) {
+      expect((await hub.call(`/api/v1/servers${path}`)).status).toBe(401);
+      const answer = await hub.call(`/api/v1/servers${path}`, { key: null, headers: { cookie: `__Host-scout=${cookie}` } });
+      expect(answer.status).toBe(200);
+      if (path === '') z.array(serverSummarySchema.strict()).length(1).parse(JSON.parse(answer.text));
+      else if (path === '/web-1') serverDetailsSchema.strict().parse(JSON.parse(answer.text));
+      else z.array(keyViewSchema.strict()).length(1).parse(JSON.parse(answer.text));
+    }
   });
 });
 

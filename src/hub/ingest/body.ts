@@ -1,12 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { constants, gunzipSync, type ZlibOptions, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import { BATCH_MAX_BYTES, BODY_MAX_BYTES } from '../../protocol/wire.ts';
 import { Refusal } from '../problems.ts';
+import { unpack } from '../unpack.ts';
 
 export type Encoding = 'zstd' | 'gzip' | 'identity';
-
-/** A frame may ask for a window no larger than the largest body: a header of a few bytes must not claim gigabytes. */
-const WINDOW_LOG_MAX = Math.log2(BODY_MAX_BYTES);
 
 /** The coding of a request's body. Throws a Refusal (415) for one that is not taken. */
 export function encodingOf(request: IncomingMessage): Encoding {
@@ -41,16 +39,19 @@ export function readBody(request: IncomingMessage, encoding: Encoding): Promise<
   });
 }
 
-/** Decompresses a body, joined frames and members included. Throws a Refusal: 413 for a bomb, 400 for what is damaged. */
+/**
+ * Decompresses a body, joined frames and members included. Throws a Refusal: 413 for a bomb, 400 for what is damaged,
+ * 415 for frames with a dictionary that is not known.
+ */
 export function decode(body: Buffer, encoding: Encoding): Buffer {
   if (encoding === 'identity') return body;
-  const limits = { maxOutputLength: BODY_MAX_BYTES };
   try {
-    if (encoding === 'gzip') return gunzipSync(body, limits as ZlibOptions);
-    return zstdDecompressSync(body, { ...limits, params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } });
+    return encoding === 'gzip' ? gunzipSync(body, { maxOutputLength: BODY_MAX_BYTES }) : unpack(body, BODY_MAX_BYTES);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code === 'ERR_BUFFER_TOO_LARGE' || code.includes('windowTooLarge')) throw tooLarge(BODY_MAX_BYTES, 'once decompressed');
+    if (code.includes('dictionary'))
+      throw new Refusal('unsupported_encoding', 'The frames name a dictionary that this hub does not have: it is older than the agent.');
     throw new Refusal('heartbeat_invalid', `The body cannot be decompressed as ${encoding}.`);
   }
 }

@@ -1,7 +1,7 @@
-import { zstdDecompressSync } from 'node:zlib';
 import type { Heartbeat, Metric } from '../../protocol/heartbeat.ts';
 import { HEARTBEAT_MAX_BYTES } from '../../protocol/wire.ts';
 import type { Store } from '../store.ts';
+import { unpack } from '../unpack.ts';
 
 /** Most points of a chart, and so most heartbeats opened for one answer. */
 export const MOST_POINTS = 500;
@@ -78,7 +78,7 @@ export function open(frame: Uint8Array, names: ReadonlySet<string>, budget = { b
   if (budget.bytes <= 0) return undefined;
   try {
     // One byte more than a heartbeat: the line feed at its end.
-    const text = zstdDecompressSync(frame, { maxOutputLength: HEARTBEAT_MAX_BYTES + 1 });
+    const text = unpack(frame, HEARTBEAT_MAX_BYTES + 1);
     budget.bytes -= text.length;
     const beat = JSON.parse(text.toString()) as Heartbeat;
     const metrics = new Map(beat.metrics.filter((metric) => names.has(metric.name)).map((metric) => [metric.name, metric]));
