@@ -8,7 +8,7 @@ import type { Heartbeat, Metric, Point } from '../../src/protocol/heartbeat.ts';
 const GIB = 2 ** 30;
 
 /** Numbers that repeat from run to run (mulberry32). */
-export function dice(seed: number): () => number {
+function dice(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -158,7 +158,7 @@ export class FakeHost {
   }
 }
 
-export const INVENTORY: NonNullable<Heartbeat['inventory']> = {
+const INVENTORY: NonNullable<Heartbeat['inventory']> = {
   'os.type': 'linux',
   'os.name': 'Debian GNU/Linux',
   'os.version': '12 (bookworm)',

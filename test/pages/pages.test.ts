@@ -60,7 +60,7 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     live = await fillServer(hub, 'web-1', { from: 1.2 * HOUR, seed: 2 });
     await fillServer(hub, 'db-1.example.org', {
       from: 7 * HOUR,
-      interval: 30,
+      interval: 60,
       seed: 3,
       hostName: 'db-1',
       reboots: [2 * HOUR],

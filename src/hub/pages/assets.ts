@@ -11,15 +11,17 @@ const TYPES: Record<string, string> = {
   svg: 'image/svg+xml',
 };
 
-/** Every file that pages load, and where uPlot's come from while there is no bundle. */
-const FILES: Record<string, string | undefined> = {
-  'scout.css': undefined,
-  'scout.svg': undefined,
-  'live.js': undefined,
-  'charts.js': undefined,
-  'uplot.css': 'uplot/dist/uPlot.min.css',
-  'uplot.js': 'uplot/dist/uPlot.iife.min.js',
+/** Every file that pages load, and the parts it is put together from. */
+const FILES: Record<string, string[]> = {
+  'scout.css': ['colours.css', 'base.css', 'frame.css', 'fleet.css', 'server.css', 'narrow.css'],
+  'scout.svg': ['scout.svg'],
+  'live.js': ['live.js'],
+  'charts.js': ['charts.js'],
+  'uplot.css': ['uplot.css'],
+  'uplot.js': ['uplot.js'],
 };
+/** Where uPlot's files come from while there is no bundle. */
+const ORIGINS: Record<string, string> = { 'uplot.css': 'uplot/dist/uPlot.min.css', 'uplot.js': 'uplot/dist/uPlot.iife.min.js' };
 
 interface Asset {
   body: Buffer<ArrayBuffer>;
@@ -34,8 +36,8 @@ export class Assets {
 
   /** Reads them all. Throws when one is missing, as an installation that is not whole should not start. */
   load(): this {
-    for (const [name, origin] of Object.entries(FILES)) {
-      const body = readFileSync(placeOf(name, origin));
+    for (const [name, parts] of Object.entries(FILES)) {
+      const body = Buffer.concat(parts.map((part) => readFileSync(placeOf(part))));
       const tag = createHash('sha256').update(body).digest('base64url').slice(0, 16);
       this.#assets.set(name, { body, packed: gzipSync(body, { level: 9 }), type: TYPES[name.split('.').at(-1) ?? ''] ?? '', tag });
     }
@@ -63,7 +65,8 @@ export class Assets {
   }
 }
 
-function placeOf(name: string, origin: string | undefined): string {
+function placeOf(name: string): string {
+  const origin = ORIGINS[name];
   const beside = fileURLToPath(new URL(`./assets/${name}`, import.meta.url));
   if (origin === undefined || existsSync(beside)) return beside;
   return createRequire(import.meta.url).resolve(origin);

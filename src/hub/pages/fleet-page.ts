@@ -19,7 +19,7 @@ export function stateBadge(state: ServerState): Markup {
 }
 
 /** Address of a server's page. */
-export const serverUrl = (name: string): string => `/servers/${encodeURIComponent(name)}`;
+const serverUrl = (name: string): string => `/servers/${encodeURIComponent(name)}`;
 
 /** The fleet page's content around what refreshes. */
 export function fleetBody(view: FleetView, now: number): Markup {

@@ -21,7 +21,7 @@ export function formatValue(value: number | null, unit: Unit): string {
 export const formatCount = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, '\u202f');
 
 /** The exact time, as titles show it: `2026-11-21 08:40:12 UTC`. */
-export const exactTime = (ms: number): string => `${rfc3339(ms).slice(0, 19).replace('T', ' ')} UTC`;
+const exactTime = (ms: number): string => `${rfc3339(ms).slice(0, 19).replace('T', ' ')} UTC`;
 
 /** How long ago, with the exact time beneath the pointer. */
 export function ago(ms: number, now: number): Markup {

@@ -60,7 +60,7 @@ export function requireUser(sessions: Sessions, kind: 'page' | 'api'): Middlewar
 }
 
 /** Whether a POST came from a page of this hub. Browsers send at least one of the two headers, and scripts cannot set them. */
-export function sameOrigin(c: Context, hub: Pick<Hub, 'publicOrigin'>): boolean {
+function sameOrigin(c: Context, hub: Pick<Hub, 'publicOrigin'>): boolean {
   const site = c.req.header('sec-fetch-site');
   const origin = c.req.header('origin');
   if (site === undefined && origin === undefined) return false;

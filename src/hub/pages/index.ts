@@ -115,7 +115,7 @@ function readableErrors(assets: Assets): MiddlewareHandler {
 const rangeOf = (text: string | undefined): Range => (text !== undefined && Object.hasOwn(RANGES, text) ? (text as Range) : '1h');
 
 /** Where to go after signing in: a path of this hub and nothing else. */
-export function safeNext(wanted: string | undefined): string {
+function safeNext(wanted: string | undefined): string {
   return wanted !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(wanted) && !wanted.startsWith('/sign-') ? wanted : '/';
 }
 

@@ -24,7 +24,7 @@ const MOST_ROWS = 2_000;
 const MOST_LABELS = 200;
 
 /** Attributes and number of each row of a metric, up to 2,000 of them. */
-export function* rowsOf(metric: Metric): Generator<{ key: string; attributes: Attributes; value: number }> {
+function* rowsOf(metric: Metric): Generator<{ key: string; attributes: Attributes; value: number }> {
   const width = metric.attributes.length;
   for (const point of metric.points.slice(0, MOST_ROWS)) {
     const value = point[width];
