@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { makeHeartbeat } from '../../agent/heartbeat.ts';
 import { readBootTime } from '../../collectors/boot.ts';
 import { readInventory } from '../../collectors/inventory.ts';
@@ -62,17 +62,19 @@ function print(
   else out.line(renderSample(collected, inventory));
 }
 
-/** The configuration where there is one that can be used; else what holds without any. */
+/** The configuration where there is one that can be used, with or without a key; else what holds without any. */
 async function readSettings(file: string | undefined): Promise<Settings> {
   const [{ resolveConfig }, { configSchema }] = await Promise.all([import('../../config/resolve.ts'), import('../../config/schema.ts')]);
-  const resolution = resolveConfig({ ...(file && { file }), env: process.env, uid: process.getuid?.() ?? -1 });
-  if (resolution.config) return resolution.config;
-  const faults = resolution.problems.filter(({ code, severity }) => severity === 'error' && !code.startsWith('KEY_'));
-  const fault = faults.find(({ code }) => code !== 'CONFIG_NOT_FOUND');
+  const options = { ...(file && { file }), env: process.env, uid: process.getuid?.() ?? -1 };
+  const first = resolveConfig(options);
+  if (first.config) return first.config;
+  // Nothing is sent, so a key made up here does for the one that is missing or unfit.
+  const made = resolveConfig({ ...options, overrides: { 'api.key': randomBytes(32).toString('hex') } });
+  if (made.config) return made.config;
+  const fault = made.problems.find(({ code, severity }) => severity === 'error' && code !== 'CONFIG_NOT_FOUND');
   if (file && fault) throw ScoutError.of(fault);
   if (fault) out.note('The configuration has faults (scout-agent --check-config names them); sampling by the defaults.');
-  const { collectors, interval, host, host_name } = configSchema.parse({});
-  return { collectors, interval, host, ...(host_name !== undefined && { host_name }) };
+  return configSchema.parse({});
 }
 
 /** Switches on the collectors named and all others off; leaves all as they are when none is named. */
