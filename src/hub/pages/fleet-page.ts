@@ -24,17 +24,20 @@ const serverUrl = (name: string): string => `/servers/${encodeURIComponent(name)
 /** The fleet page's content around what refreshes. */
 export function fleetBody(view: FleetView, now: number): Markup {
   const { query } = view;
-  if (view.total === 0) return emptyFleet();
   return html`<div class="title"><h1>Fleet</h1>${liveControls}</div>
-<form class="search" method="get" action="/" role="search" id="search">
+${view.total > 0 && searchForm(query)}
+<div id="live" data-every="5000">${fleetFragment(view, now)}</div>`;
+}
+
+function searchForm(query: FleetQuery): Markup {
+  return html`<form class="search" method="get" action="/" role="search" id="search">
 <label for="q">Search</label>
 <input id="q" name="q" type="search" value="${query.search}" placeholder="Name, host, version or fingerprint" maxlength="200" autocomplete="off" spellcheck="false">
 ${query.state && html`<input type="hidden" name="state" value="${query.state}">`}
 ${query.sort !== 'state' && html`<input type="hidden" name="sort" value="${query.sort}">`}
 ${query.descending && html`<input type="hidden" name="dir" value="desc">`}
 <button type="submit">Search</button>
-</form>
-<div id="live" data-every="5000">${fleetFragment(view, now)}</div>`;
+</form>`;
 }
 
 /** What of the fleet page refreshes. */
@@ -124,12 +127,12 @@ function nothingFound(query: FleetQuery): Markup {
 
 function emptyFleet(): Markup {
   return html`<div class="message">
-<h1>No servers yet</h1>
+<h2>No servers yet</h2>
 <p>Register the first one on the machine that runs this hub. Its key is shown once:</p>
 <pre><code>scout-hub server add NAME</code></pre>
 <p>Then, on the server itself, put the key and this hub's address into <code>/etc/scout-agent/config.yml</code>, check them, and start the agent:</p>
 <pre><code>scout-agent --check-config --online
 systemctl start scout-agent</code></pre>
-<p class="quiet">It appears here with its first heartbeat.</p>
+<p class="quiet">It appears here by itself.</p>
 </div>`;
 }
