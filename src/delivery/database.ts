@@ -36,6 +36,9 @@ const SCHEMA = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
+/* A log of at most 1 MiB, and a cache of 24 pages: rows are written once and read once, there is nothing to cache. */
+const PRAGMAS = 'PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576; PRAGMA cache_size = -96';
+
 export interface Opened {
   db: DatabaseSync;
   /** The file had no tables yet. */
@@ -50,14 +53,16 @@ export function openDatabase(path: string): Opened {
   const walThere = onDisk && existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0;
   // SQLite gives the files beside it the mode of this one.
   if (onDisk) closeSync(openSync(path, 'a', 0o600));
-  const db = new DatabaseSync(path, { timeout: 2_000 });
+  const db = new DatabaseSync(path, { timeout: 250 });
   try {
-    db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA cache_size = -96');
     const fresh = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() === undefined;
-    if (onDisk)
-      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576');
+    // Looked at before anything is written: SQLite would begin a new log over a damaged one.
+    const rolledBack = onDisk && !fresh && (!walThere || walIsCutShort(db, `${path}-wal`));
+    if (fresh) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
+    db.exec(PRAGMAS);
+    if (onDisk) db.exec('PRAGMA journal_mode = WAL');
     if (fresh) db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
-    return { db, fresh, rolledBack: onDisk && !fresh && (!walThere || walIsCutShort(db, `${path}-wal`)) };
+    return { db, fresh, rolledBack };
   } catch (error) {
     db.close();
     throw error;

@@ -133,7 +133,10 @@ export class Outbox {
    */
   begin(): void {
     if (this.#begun) return;
-    this.#transaction(() => this.#writeMeta(1));
+    this.#transaction(() => {
+      this.#writeMeta(1);
+      this.#persist();
+    });
     this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
     this.#begun = true;
     this.#markedOpen = true;

@@ -34,7 +34,9 @@ export interface Salvaged {
 export function salvage(aside: string, into: Outbox, known: ReadonlyMap<string, number> | undefined, now: number): Salvaged {
   let db: DatabaseSync;
   try {
-    db = new DatabaseSync(aside, { readOnly: true });
+    db = new DatabaseSync(aside, { readOnly: true, defensive: false });
+    // Lets SQLite read a file that is shorter than its header says.
+    db.exec('PRAGMA writable_schema = ON');
   } catch {
     return { saved: 0, lost: undefined };
   }
