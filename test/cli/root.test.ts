@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { startedBySystemd } from '../../src/cli/agent/daemon.ts';
+
+const PROGRAM = new URL('../../src/cli/agent.ts', import.meta.url).href;
+
+function agent(...args: string[]) {
+  const start = `const { main } = await import(${JSON.stringify(PROGRAM)}); await main(process.argv.slice(1));`;
+  return spawnSync(process.execPath, ['--input-type=module', '-e', start, '--', ...args], {
+    encoding: 'utf8',
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+}
+
+describe('scout-agent without a verb', () => {
+  it('prints its help and fails, so that a script notices', () => {
+    const done = agent();
+    expect(done.status).toBe(64);
+    expect(done.stderr).toContain('Usage: scout-agent');
+    expect(done.stdout).toBe('');
+  });
+
+  it('prints its help on request', () => {
+    const done = agent('--help');
+    expect(done.status).toBe(0);
+    for (const word of ['--check-config', '--daemon', 'status', 'stop', 'heartbeat', 'Example']) expect(done.stdout).toContain(word);
+  });
+
+  it.each([
+    [['dance'], 'there is no command `dance`'],
+    [['--config', 'x.yml', 'status'], 'options stand after the command'],
+    [['--daemon', '--check-config'], 'cannot be used with'],
+    [['status', '--bogus'], "unknown option '--bogus'"],
+    [['run', '--log-level', 'loud', '--help'], 'loud'],
+  ])('refuses %j', (args, words) => {
+    const done = agent(...args);
+    expect(done.stderr).toContain(words);
+    expect(done.status).toBe(64);
+  });
+
+  it.each(['run', 'stop', 'status', 'heartbeat'])('has help with an example for %s', (verb) => {
+    const done = agent(verb, '--help');
+    expect(done.status).toBe(0);
+    expect(done.stdout).toMatch(/Example:\n {2}scout-agent/);
+  });
+});
+
+describe('startedBySystemd', () => {
+  it('is so for the very process that systemd started', () => {
+    expect(startedBySystemd({ SYSTEMD_EXEC_PID: '12' }, 12, 700)).toBe(true);
+    expect(startedBySystemd({ INVOCATION_ID: 'x' }, 12, 1)).toBe(true);
+    expect(startedBySystemd({ NOTIFY_SOCKET: '/run/n' }, 12, 1)).toBe(true);
+  });
+
+  it('is not so below a service, or below the first process of a container', () => {
+    expect(startedBySystemd({ INVOCATION_ID: 'x', SYSTEMD_EXEC_PID: '7' }, 12, 700)).toBe(false);
+    expect(startedBySystemd({}, 12, 1)).toBe(false);
+  });
+});
