@@ -62,7 +62,7 @@ class Visitor {
       if (!inner) {
         map.entries.delete(name);
         this.problems.push(unknownKey(here, entry, shape.fields, this.everything));
-      } else if (isNull(entry.value)) {
+      } else if (isNull(entry.value) || isEmptyText(entry.value, inner)) {
         map.entries.delete(name);
         this.empty.set(here.join('.'), entry);
       } else if (inner.kind === 'map') {
@@ -86,6 +86,10 @@ class Visitor {
     return shape.kind === 'leaf' && shape.setting.text ? asWritten(node) : node;
   }
 }
+
+/** `key: ""` says no more than `key:`. */
+const isEmptyText = (node: Node, shape: Shape): boolean =>
+  node.kind === 'scalar' && node.value === '' && shape.kind === 'leaf' && shape.setting.text;
 
 const asWritten = (node: Node): Node => (node.kind === 'scalar' && node.text !== undefined ? { ...node, value: node.text } : node);
 
