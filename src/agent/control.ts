@@ -30,7 +30,7 @@ export interface CollectorStatus {
   detail?: string;
 }
 
-export interface LossStatus {
+interface LossStatus {
   reason: string;
   count: number;
   /** Range of the sampling times lost, RFC 3339. */

@@ -14,6 +14,8 @@ interface Options {
   send?: (assignments: string[]) => Promise<void>;
 }
 
+/** Found in the PATH, which systemd sets. */
+const HELPER = 'systemd-notify';
 /** A loop that has not moved for this many intervals stands still. */
 const PATIENCE = 3;
 
@@ -102,7 +104,7 @@ function watchdogOf(env: NodeJS.ProcessEnv): number | undefined {
 /** The unit needs NotifyAccess=all: what arrives comes from a child. systemd-notify waits until it was taken note of. */
 function systemdNotify(assignments: string[]): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const child = spawn('systemd-notify', [`--pid=${process.pid}`, ...assignments], { stdio: 'ignore' });
+  const child = spawn(HELPER, [`--pid=${process.pid}`, ...assignments], { stdio: 'ignore' });
   child.unref();
   child.once('error', reject);
   child.once('close', (code, signal) => (code === 0 ? resolve() : reject(new Error(`it ended with ${signal ?? code}`))));
