@@ -38,7 +38,7 @@ export function checkProxy(name: string, text: string, place: Place): Problem[] 
     problem('CONFIG_VALUE', { name, detail, expected: 'an address such as http://proxy.example.com:3128' }, place),
   ];
   if (/\s/.test(text)) return fault('it holds white space');
-  if (!URL.canParse(text) || !/^[a-z]+:\/\//i.test(text)) return fault('it is not an address that begins with http://');
+  if (!URL.canParse(text) || !/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return fault('it is not an address that begins with http://');
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return fault(`proxies of kind ${url.protocol}// are not supported`);
   if (url.pathname !== '/' && url.pathname !== '') return fault('it has a path; give host and port alone');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PLACES } from '../../src/config/discover.ts';
 import { exitOf, resolveConfig } from '../../src/config/resolve.ts';
 import { fingerprint } from '../../src/support/fingerprint.ts';
-import { freshKey, Scratch, summary, listed } from './scratch.ts';
+import { freshKey, listed, Scratch, summary } from './scratch.ts';
 
 const ENDPOINT = 'https://scout.example.com';
 

@@ -51,6 +51,7 @@ class Scanner {
     const path = this.arrayItems(this.name());
     this.skip('');
     this.at += many ? 2 : 1;
+    this.parents(path, 1, start);
     const id = JSON.stringify(path);
     if (many) {
       const count = this.counts.get(id) ?? 0;
@@ -87,12 +88,17 @@ class Scanner {
     this.at++;
     this.skip('');
     const path = [...table, ...names];
-    for (let length = table.length + 1; length < path.length; length++) {
-      const id = JSON.stringify(path.slice(0, length));
-      if (!this.found.places.has(id)) this.found.places.set(id, { name: start, value: start });
-    }
+    this.parents(path, table.length + 1, start);
     this.record(path, start, this.at);
     this.value(path);
+  }
+
+  /** Tables that a dotted name makes on its way. */
+  private parents(path: Path, from: number, at: number): void {
+    for (let length = from; length < path.length; length++) {
+      const id = JSON.stringify(path.slice(0, length));
+      if (!this.found.places.has(id)) this.found.places.set(id, { name: at, value: at });
+    }
   }
 
   private record(path: Path, name: number, value: number): void {

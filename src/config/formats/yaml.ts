@@ -26,8 +26,10 @@ const MOST_NODES = 4_000;
 /** Reads YAML 1.2 with the place of each value. */
 export function readYaml(file: string, text: string): Document {
   const lines = new Lines(file, text);
-  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
-  const problems: Problem[] = document.errors.map((error) => syntax(SENTENCES[error.code] ?? 'this is not YAML', lines, error.pos[0]));
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: false });
+  const problems: Problem[] = [...document.errors, ...document.warnings].map((error) =>
+    syntax(SENTENCES[error.code] ?? 'this is not YAML', lines, error.pos[0]),
+  );
   if (problems.length > 0) return { root: emptyMap(lines.at(0)), problems: problems.slice(0, 1) };
 
   const reader = new Tree(lines, problems, (alias) => (isAlias(alias) ? alias.resolve(document) : undefined));
@@ -59,7 +61,11 @@ class Tree {
       if (this.count === MOST_NODES + 1) this.problems.push(syntax('the file unfolds to too many values', this.lines, start));
       return { kind: 'scalar', value: null, at };
     }
-    if (isAlias(node)) return { ...this.node(this.resolve(node) ?? null, start, path), at };
+    if (isAlias(node)) {
+      const target = this.resolve(node);
+      if (!target) this.problems.push(syntax(SENTENCES.BAD_ALIAS as string, this.lines, start));
+      return { ...this.node(target ?? null, start, path), at };
+    }
     if (isMap(node)) return this.map(node.items as { key: unknown; value: unknown }[], at, path);
     if (isSeq(node)) return { kind: 'list', items: node.items.map((item) => this.node(item as YamlNode, start, path)), at };
     const value = isScalar(node) ? node.value : null;
