@@ -22,6 +22,7 @@ const SENTENCES: Partial<Record<ErrorCode, string>> = {
 
 /** Far more nodes than any configuration has: a bound on what nested aliases can unfold to. */
 const MOST_NODES = 4_000;
+const DEEPEST_ALIAS = 20;
 
 /** Reads YAML 1.2 with the place of each value. */
 export function readYaml(file: string, text: string): Document {
@@ -47,6 +48,8 @@ class Tree {
   private readonly problems: Problem[];
   private readonly resolve: (alias: YamlNode) => YamlNode | undefined;
   private count = 0;
+  /** Aliases being resolved inside each other; one that contains itself would never end. */
+  private depth = 0;
 
   constructor(lines: Lines, problems: Problem[], resolve: (alias: YamlNode) => YamlNode | undefined) {
     this.lines = lines;
@@ -62,9 +65,12 @@ class Tree {
       return { kind: 'scalar', value: null, at };
     }
     if (isAlias(node)) {
-      const target = this.resolve(node);
+      const target = this.depth < DEEPEST_ALIAS ? this.resolve(node) : undefined;
       if (!target) this.problems.push(syntax(SENTENCES.BAD_ALIAS as string, this.lines, start));
-      return { ...this.node(target ?? null, start, path), at };
+      this.depth++;
+      const resolved = { ...this.node(target ?? null, start, path), at };
+      this.depth--;
+      return resolved;
     }
     if (isMap(node)) return this.map(node.items as { key: unknown; value: unknown }[], at, path);
     if (isSeq(node)) return { kind: 'list', items: node.items.map((item) => this.node(item as YamlNode, start, path)), at };
