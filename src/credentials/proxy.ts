@@ -23,7 +23,8 @@ function isExempt(endpoint: URL, list: string): boolean {
     .filter(Boolean)
     .some((item) => {
       if (item === '*') return true;
-      const [, name = item, only] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(item.includes('::') ? item.replace(/^\[|\]$/g, '') : item) ?? [];
+      // An IPv6 address has colons of its own: a port goes after its brackets.
+      const [, name = item, only] = /^\[(.*)\](?::(\d+))?$/.exec(item) ?? /^([^:]*)(?::(\d+))?$/.exec(item) ?? [];
       const bare = name.replace(/^\*?\./, '').toLowerCase();
       return (only === undefined || only === port) && (host === bare || host.endsWith(`.${bare}`));
     });

@@ -1,6 +1,5 @@
 import { closeSync, writeSync } from 'node:fs';
 import { type CommandOptions, resolveOptions } from '../../config/options.ts';
-import { exitOf, resolveConfig } from '../../config/resolve.ts';
 import type { Verb } from '../program.ts';
 
 /** Where the daemon reads the answer: a pipe, since the configuration holds secrets. */
@@ -17,7 +16,8 @@ export const verb: Verb = (program) => {
     .option('--log-level <level>', 'least severity logged')
     .option('--log-file <file>', 'log file')
     .option('--pid-file <file>', 'read by the daemon itself')
-    .action((options: CommandOptions) => {
+    .action(async (options: CommandOptions) => {
+      const { exitOf, resolveConfig } = await import('../../config/resolve.ts');
       const { ok, file, config, problems, watch } = resolveConfig(resolveOptions(options));
       answer(JSON.stringify(ok ? { file, config, problems, watch, loaded_at: new Date().toISOString() } : { file, problems, watch }));
       process.exitCode = exitOf(problems);
