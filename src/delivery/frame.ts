@@ -10,6 +10,8 @@ export function pack(json: string): Uint8Array {
   return zstdCompressSync(line, {
     // Told the size, zstd takes tables that fit it; otherwise it takes megabytes for a few kilobytes.
     pledgedSrcSize: line.length,
+    // And an output buffer that fits as well, as the result keeps the whole of it.
+    chunkSize: Math.max(1_024, line.length >> 2),
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
   });
 }

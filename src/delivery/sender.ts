@@ -1,4 +1,3 @@
-import { BATCH_MAX_BYTES, BATCH_MAX_COUNT } from '../protocol/wire.ts';
 import type { Host } from '../support/host.ts';
 import type { Log } from '../support/log.ts';
 import { CAP_MS, pause, REFUSED_CAP_MS } from './backoff.ts';
@@ -7,6 +6,12 @@ import type { Pending } from './outbox.ts';
 import type { Spool } from './spool.ts';
 import { Trouble } from './trouble.ts';
 
+/**
+ * A full batch, a fraction of what the protocol allows: larger ones are hardly quicker (docs/delivery.md), and each
+ * stays in memory until it is answered.
+ */
+const FULL_COUNT = 100;
+const FULL_BYTES = 524_288;
 const HOLD_MAX_MS = 60_000;
 
 /** The two of node:timers that the sender uses; tests bring their own. */
@@ -61,7 +66,7 @@ export class Sender {
   #holdTimer: unknown;
   #held = false;
   /** Most heartbeats in the next request. */
-  #limit = BATCH_MAX_COUNT;
+  #limit = FULL_COUNT;
   /** Failures since the last success or change of credential; what the pause grows with. */
   #failures = 0;
   /** Counts changes of credential: a refusal of an older one decides nothing about the new. */
@@ -159,7 +164,7 @@ export class Sender {
   async #drain(): Promise<void> {
     const { destination, spool } = this.#options;
     while (!this.#stopped && !this.#held && this.#timer === undefined) {
-      const batch = spool.batch(destination.name, this.#trouble.current ? 1 : this.#limit, BATCH_MAX_BYTES);
+      const batch = spool.batch(destination.name, this.#trouble.current ? 1 : this.#limit, FULL_BYTES);
       if (batch.length === 0) return;
       const generation = this.#generation;
       const outcome = await this.#send(batch);
@@ -197,7 +202,8 @@ export class Sender {
     spool.delivered(destination.name, batch);
     const last = batch.at(-1) as Pending;
     this.#recovered();
-    if (batch.length >= this.#limit) this.#limit = Math.min(BATCH_MAX_COUNT, this.#limit * 2);
+    // Grows slowly: where a limit was found, running into it at every other request would halve the pace.
+    if (batch.length >= this.#limit) this.#limit = Math.min(FULL_COUNT, this.#limit + Math.max(1, this.#limit >> 3));
     this.#last = { time: new Date(host.now()).toISOString(), instance: last.instance, sequence: last.sequence };
     this.#answer = { fingerprint: outcome.fingerprint ?? null, slot: outcome.slot ?? null, until: outcome.previousKeyValidUntil ?? null };
     this.#totals.accepted += outcome.accepted;
