@@ -27,6 +27,8 @@ const NEEDS_RESTART = ['state_dir', 'runtime_dir', 'host', 'outbox', 'prometheus
 export type Runnable = Checked & { config: Config };
 
 interface Options {
+  /** The launcher; its children read configuration and inventory. */
+  program: string;
   host: Host;
   log: AgentLog;
   checked: Runnable;
@@ -70,7 +72,7 @@ export class Agent {
     this.#spool = new Spool({ path: join(config.state_dir, 'outbox.db'), maxBytes, minFreeBytes, host, log });
     const onSkew = (ms: number) => this.#meters.skew(ms);
     this.#deliveries = new Deliveries({ spool: this.#spool, host, log, onSkew, onOutcome: (...sent) => this.#tell(sent) });
-    this.#sampler = new Sampler({ host, log, config, spool: this.#spool, own: () => this.#ownMetrics() });
+    this.#sampler = new Sampler({ program: options.program, host, log, config, spool: this.#spool, own: () => this.#ownMetrics() });
     const onError = (error: unknown) => log.error({ detail: detailOf(error) }, 'a heartbeat could not be made');
     this.#scheduler = new Scheduler({ host, interval: config.interval, run: (tick) => this.#tick(tick), onError });
     this.#control = new ControlServer(join(config.runtime_dir, CONTROL_SOCKET), {

@@ -23,10 +23,9 @@ export interface CheckResult {
  * file that breaks a parser cannot break the one that lives for months, and no parser stays in its memory. The
  * answer, with its secrets, crosses a pipe and touches neither arguments, environment nor disk.
  *
- * `args` are the arguments of `run`; the child parses them. Throws INTERNAL when the child dies without an answer.
+ * `program` is the launcher, `args` are the arguments of `run`; the child parses them. Throws INTERNAL when the child dies without an answer.
  */
-export async function runChecker(args: string[]): Promise<CheckResult> {
-  const program = process.argv[1] as string;
+export async function runChecker(program: string, args: string[]): Promise<CheckResult> {
   const child = spawn(process.execPath, [program, 'resolve-config', ...args], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
   const chunks: Buffer[] = [];
   child.stdio[3]?.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { detailOf, ScoutError } from '../support/errors.ts';
 import { ask } from './control-client.ts';
+import { daemonCommand } from './process.ts';
 import { READY_FD, type ReadyMessage } from './ready.ts';
 
 interface Start {
@@ -38,12 +39,9 @@ const PATIENCE_MS = 30_000;
 export async function startInBackground(start: Start): Promise<Started> {
   const { args, log, program = process.argv[1] as string, env = process.env } = start;
   const output = openLog(log);
-  const child = spawn(process.execPath, [program, 'run', ...args], {
-    cwd: '/',
-    detached: true,
-    stdio: ['ignore', output, output, 'pipe'],
-    env: childEnvironment(env),
-  });
+  const command = daemonCommand(program, args, childEnvironment(env));
+  const stdio: StdioOptions = ['ignore', output, output, 'pipe'];
+  const child = spawn(process.execPath, command.args, { argv0: 'scout-agent', cwd: '/', detached: true, stdio, env: command.env });
   closeSync(output);
   try {
     const message = (await firstWord(child, start.patience ?? PATIENCE_MS)) ?? (await fromStatus(start));

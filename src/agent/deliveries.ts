@@ -86,7 +86,7 @@ export class Deliveries {
     const { host, log, spool, onOutcome, onSkew } = this.#options;
     const transport = new Transport({ endpoint, tls: config.tls, proxy: config.proxy });
     const credential = () => this.#credentials.get(name) ?? NO_CREDENTIAL;
-    const options = { name, endpoint, credential, transport, host, timeout, onSkew };
+    const options = { name, endpoint, credential, transport, host, timeout, onSkew, log };
     const destination =
       type === 'scout' ? new ScoutDestination(options) : new (await import('../exporters/otlp-destination.ts')).OtlpDestination(options);
     const sender = new Sender({ destination, spool, host, log, onOutcome: (batch, outcome) => onOutcome(name, batch, outcome) });

@@ -11,13 +11,15 @@ const LIMIT_MS = 60_000;
  * large and spawns shells, and wait here until a heartbeat takes them along.
  */
 export class InventoryFeed {
+  readonly #program: string;
   readonly #host: Host;
   readonly #onError: (error: Error) => void;
   #asked: number | undefined;
   #found: Inventory | undefined;
   #stop: AbortController | undefined;
 
-  constructor(host: Host, onError: (error: Error) => void) {
+  constructor(program: string, host: Host, onError: (error: Error) => void) {
+    this.#program = program;
     this.#host = host;
     this.#onError = onError;
   }
@@ -41,7 +43,7 @@ export class InventoryFeed {
   #ask(): void {
     this.#stop = new AbortController();
     const { proc, sys, root } = this.#host;
-    const args = [process.argv[1] as string, 'inventory', '--json', '--proc', proc, '--sys', sys, '--root', root];
+    const args = [this.#program, 'inventory', '--json', '--proc', proc, '--sys', sys, '--root', root];
     execFile(process.execPath, args, { signal: this.#stop.signal, timeout: LIMIT_MS, maxBuffer: 1 << 20 }, (error, stdout) => {
       this.#stop = undefined;
       if (error?.name === 'AbortError') return;

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { detailOf, formatProblem, type Problem, ScoutError } from '../support/errors.ts';
+import { detailOf, EXIT, formatProblem, type Problem, problem, ScoutError } from '../support/errors.ts';
 import { realHost } from '../support/host.ts';
 import { type AgentLog, createLogger } from '../support/logger.ts';
 import { VERSION } from '../support/version.ts';
@@ -8,17 +8,19 @@ import { type CheckResult, runChecker } from './checker.ts';
 import { PRIMARY } from './deliveries.ts';
 import { Notifier } from './notify.ts';
 import { signalReady } from './ready.ts';
+import { Signals } from './signals.ts';
 
 const DEBUG_MS = 300_000;
 
 /**
- * `scout-agent run`: the daemon, from its arguments to its end. Sets the exit status. Handlers stand before anything
- * else happens, so that a signal that comes early waits for its turn where it would end the process.
+ * `scout-agent run`: the daemon, from its arguments to its end; sets the exit status. `program` is the launcher, which it
+ * starts for its checker. Signal handlers stand before anything else happens, so that a signal that comes early waits
+ * for its turn and does not end the process.
  */
-export async function runAgent(args: string[]): Promise<void> {
+export async function runAgent(program: string, args: string[]): Promise<void> {
   const signals = new Signals();
   signals.install();
-  const check = () => runChecker(args);
+  const check = () => runChecker(program, args);
   const found = await attempt(check);
   if (!found) return;
   const { checked, exit } = found;
@@ -36,6 +38,7 @@ export async function runAgent(args: string[]): Promise<void> {
   const { promise: ended, resolve: end } = Promise.withResolvers<string>();
   const rechecked = async () => secrets.learn(await check());
   const agent = new Agent({
+    program,
     host: realHost(config.host),
     log,
     checked: checked as Runnable,
@@ -62,13 +65,14 @@ export async function runAgent(args: string[]): Promise<void> {
     'started',
   );
   notifier.ready();
+  const debug = new DebugSwitch(log, () => agent.logLevel);
   signals.attach({
     reload: async () => {
       notifier.reloading();
       await agent.reload();
       notifier.ready();
     },
-    debug: () => toggleDebug(log, () => agent.logLevel),
+    debug: () => debug.toggle(),
     stop: (signal) => end(signal),
   });
 
@@ -99,15 +103,22 @@ function fail(problems: Problem[], exit: number): void {
   process.exit(exit);
 }
 
-/** Tells whoever started us in the background as soon as the first heartbeat is accepted, or is safe while the service is away. */
+/**
+ * Tells whoever started us in the background what became of the first heartbeat: accepted, safe while the service is
+ * away, or refused, which is no start.
+ */
 function announce(agent: Agent, config: Config): void {
   const { endpoint } = config.api;
   const forget = agent.onSent((destination, _batch, outcome) => {
     if (destination !== PRIMARY) return;
     forget();
     const fingerprint = agent.status().key.fingerprint;
-    if (outcome.kind === 'accepted') signalReady({ ready: true, state: 'accepted', endpoint, fingerprint });
-    else signalReady({ ready: true, state: 'spooled', endpoint, fingerprint, detail: 'detail' in outcome ? outcome.detail : outcome.kind });
+    if (outcome.kind === 'accepted') return signalReady({ ready: true, state: 'accepted', endpoint, fingerprint });
+    const detail = 'detail' in outcome ? outcome.detail : outcome.kind;
+    const refusal = { unauthorized: 'KEY_REFUSED', forbidden: 'KEY_FORBIDDEN' } as const;
+    const code = refusal[outcome.kind as keyof typeof refusal];
+    if (!code) return signalReady({ ready: true, state: 'spooled', endpoint, fingerprint, detail });
+    signalReady({ ready: false, problems: [problem(code, { endpoint, fingerprint: fingerprint ?? 'none', detail })], exit: EXIT.refused });
   });
 }
 
@@ -115,7 +126,7 @@ function announce(agent: Agent, config: Config): void {
 function secretsOf(first: Config) {
   const known: string[] = [];
   const take = ({ api, tls, proxy, destinations }: Config) => {
-    const found = [api.key, api.private_key, tls.key_passphrase, proxy, ...destinations.map((one) => one.key)];
+    const found = [api.key, api.private_key, tls.key_passphrase, passwordOf(proxy), ...destinations.map((one) => one.key)];
     for (const secret of found) if (secret && !known.includes(secret)) known.push(secret);
     // A rotation a day for a decade is still a short list, but it need not grow without end.
     if (known.length > 64) known.splice(0, known.length - 64);
@@ -128,10 +139,38 @@ function secretsOf(first: Config) {
   return { known, learn };
 }
 
-function toggleDebug(log: AgentLog, configured: () => Config['log']['level']): void {
-  log.setLevel('debug');
-  log.info({ minutes: DEBUG_MS / 60_000 }, 'debug logging is on');
-  setTimeout(() => log.setLevel(configured()), DEBUG_MS).unref();
+function passwordOf(proxy: string | undefined): string | undefined {
+  return proxy && URL.canParse(proxy) ? decodeURIComponent(new URL(proxy).password) : undefined;
+}
+
+/** SIGUSR2: debug logging for five minutes, or until the next one. */
+class DebugSwitch {
+  readonly #log: AgentLog;
+  readonly #configured: () => Config['log']['level'];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(log: AgentLog, configured: () => Config['log']['level']) {
+    this.#log = log;
+    this.#configured = configured;
+  }
+
+  toggle(): void {
+    if (this.#timer) {
+      this.#off();
+      return;
+    }
+    this.#log.setLevel('debug');
+    this.#log.info({ minutes: DEBUG_MS / 60_000 }, 'debug logging is on');
+    this.#timer = setTimeout(() => this.#off(), DEBUG_MS);
+    this.#timer.unref();
+  }
+
+  #off(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#log.info({}, 'debug logging is off');
+    this.#log.setLevel(this.#configured());
+  }
 }
 
 /**
@@ -141,32 +180,4 @@ function toggleDebug(log: AgentLog, configured: () => Config['log']['level']): v
 function leave(hung: number): void {
   if (hung > 0 && process.platform === 'linux') process.execve?.('/bin/true', ['true'], {});
   process.exit(0);
-}
-
-interface Handlers {
-  reload(): Promise<void>;
-  debug(): void;
-  stop(signal: string): void;
-}
-
-/** Signals that come before there is anything to handle them are kept for it. */
-class Signals {
-  #handlers: Handlers | undefined;
-  readonly #early = new Set<NodeJS.Signals>();
-
-  install(): void {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => this.#take(signal));
-  }
-
-  attach(handlers: Handlers): void {
-    this.#handlers = handlers;
-    for (const signal of this.#early) this.#take(signal);
-  }
-
-  #take(signal: NodeJS.Signals): void {
-    if (!this.#handlers) this.#early.add(signal);
-    else if (signal === 'SIGHUP') void this.#handlers.reload();
-    else if (signal === 'SIGUSR2') this.#handlers.debug();
-    else this.#handlers.stop(signal);
-  }
 }

@@ -16,6 +16,8 @@ export interface Position {
 }
 
 interface Options {
+  /** The launcher; a child of it reads the inventory. */
+  program: string;
   host: Host;
   log: Log;
   config: Config;
@@ -30,7 +32,7 @@ export class Sampler {
   readonly #inventory: InventoryFeed;
   readonly #bootTime: number | undefined;
   #config: Config;
-  #runner: Runner;
+  readonly #runner: Runner;
 
   /** How each collector fared the last time. */
   statuses: CollectorStatus[] = [];
@@ -40,11 +42,11 @@ export class Sampler {
   last: { time: number; sequence: number } | null = null;
 
   constructor(options: Options) {
-    const { host, log, config } = options;
+    const { program, host, log, config } = options;
     this.#options = options;
     this.#config = config;
     this.#bootTime = readBootTime(host);
-    this.#inventory = new InventoryFeed(host, (error) => log.warn({ detail: detailOf(error) }, 'the inventory could not be read'));
+    this.#inventory = new InventoryFeed(program, host, (error) => log.warn({ detail: detailOf(error) }, 'the inventory could not be read'));
     this.#runner = new Runner(host, config.collectors);
   }
 
@@ -55,11 +57,8 @@ export class Sampler {
 
   /** Samples by another configuration from now on. */
   apply(config: Config): void {
-    const before = this.#config;
     this.#config = config;
-    if (JSON.stringify(config.collectors) === JSON.stringify(before.collectors)) return;
-    this.#runner.close();
-    this.#runner = new Runner(this.#options.host, config.collectors);
+    this.#runner.apply(config.collectors);
   }
 
   /** Samples once; the heartbeat is durable when this returns (or, where the disk fails, safe in memory and said so). */

@@ -6,8 +6,8 @@ import type { Verb } from './program.ts';
  */
 export async function main(argv: string[]): Promise<void> {
   if (argv[0] === 'run' && !argv.includes('--help') && !argv.includes('-h')) {
-    const { runAgent } = await import('../agent/main.ts');
-    return runAgent(argv.slice(1));
+    const { becomeDaemon } = await import('../agent/process.ts');
+    return becomeDaemon(argv.slice(1));
   }
   const { createProgram, runProgram } = await import('./program.ts');
   const program = createProgram('scout-agent', 'Watches this host and reports to a service; its key is replaced without a gap.');
@@ -23,6 +23,7 @@ async function verbs(): Promise<Verb[]> {
     import('./agent/status.ts'),
     import('./agent/heartbeat.ts'),
     import('./agent/sample.ts'),
+    import('./agent/inventory.ts'),
     import('./agent/config.ts'),
     import('./agent/outbox.ts'),
     import('./agent/resolve.ts'),

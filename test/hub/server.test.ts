@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Limits } from '../../src/hub/server.ts';
 import { showServer } from '../../src/hub/servers.ts';
 import { addUser } from '../../src/hub/users.ts';
+import { DICTIONARY, DICTIONARY_ID } from '../../src/protocol/dictionary.ts';
 import { acceptedSchema, problemSchema, whoamiSchema } from '../../src/protocol/heartbeat.ts';
 import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from '../../src/protocol/servers.ts';
 import { BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, HEARTBEAT_MAX_BYTES } from '../../src/protocol/wire.ts';
@@ -81,6 +82,18 @@ describe('POST /api/v1/heartbeats', () => {
     expect(accepted(await hub.post(pack(beats), headers))).toMatchObject({ accepted: 3 });
     const kept = await hub.serving.hub.store.recent(hub.server.server_id, time, time + 10);
     expect(kept.map(({ frame }) => JSON.parse(zstdDecompressSync(frame).toString()))).toEqual(beats);
+  });
+
+  it('takes frames with the dictionary for heartbeats, mixed with others, and knows no other dictionary', async () => {
+    const [one, two, three] = several(3).map(lineOf) as [Buffer, Buffer, Buffer];
+    const known = (line: Buffer) => zstdCompressSync(line, { dictionary: DICTIONARY });
+    expect(accepted(await hub.post(Buffer.concat([zstdCompressSync(one), known(two), zstdCompressSync(three)])))).toMatchObject({
+      accepted: 3,
+    });
+    const foreign = known(lineOf(heartbeat()));
+    // The id stands after magic number and descriptor, in two bytes.
+    foreign.writeUInt16LE(DICTIONARY_ID + 1, 5);
+    refused(await hub.post(foreign), 415, 'unsupported_encoding');
   });
 
   it('takes a JSON document: one heartbeat, or an array', async () => {

@@ -16,8 +16,8 @@ export interface DaemonOptions extends RunOptions {
 export async function daemon(options: DaemonOptions): Promise<number> {
   if (startedBySystemd(process.env)) {
     writePidFile(options.pidFile, process.pid);
-    const { runAgent } = await import('../../agent/main.ts');
-    await runAgent(runArguments(options));
+    const { becomeDaemon } = await import('../../agent/process.ts');
+    await becomeDaemon(runArguments(options));
     return Number(process.exitCode ?? 0);
   }
   const { resolveConfig } = await import('../../config/resolve.ts');

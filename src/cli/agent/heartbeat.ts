@@ -54,7 +54,7 @@ async function byAgent(socket: string, options: Options): Promise<Sent> {
 
 async function byOurselves(options: Options): Promise<Sent> {
   const { sendOnce } = await import('../../agent/once.ts');
-  const { fingerprint, ...report } = await sendOnce(runArguments(options));
+  const { fingerprint, ...report } = await sendOnce(process.argv[1] as string, runArguments(options));
   return { report, fingerprint };
 }
 

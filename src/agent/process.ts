@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * V8 without its compilers and with small spaces: for a process that works a few milliseconds every ten seconds they
+ * cost memory and give nothing back (about 2 MB; bench/agent.ts). Without compilers nothing needs memory that is both
+ * writable and executable.
+ */
+const V8_FLAGS = ['--lite-mode', '--max-semi-space-size=1'];
+
+/** One heap of malloc for all threads: Node's helpers each get one of their own otherwise. */
+const MALLOC = { MALLOC_ARENA_MAX: '1' };
+
+/** How the daemon's process is started. */
+export interface DaemonCommand {
+  /** Arguments for `process.execPath`. */
+  args: string[];
+  env: NodeJS.ProcessEnv;
+}
+
+/** Whether the daemon has a process of its own make here; elsewhere it runs in the one that the launcher began. */
+const LEAN = process.platform === 'linux';
+
+/** The command that runs the daemon: `program` is the launcher (for its checker), `args` are those of `run`. */
+export function daemonCommand(program: string, args: string[], env: NodeJS.ProcessEnv = process.env): DaemonCommand {
+  if (!LEAN) return { args: [program, 'run', ...args], env };
+  const bundled = fileURLToPath(new URL('daemon.cjs', import.meta.url));
+  const entry = existsSync(bundled) ? bundled : fileURLToPath(new URL('daemon.ts', import.meta.url));
+  return { args: [...V8_FLAGS, entry, program, ...args], env: { ...MALLOC, ...env } };
+}
+
+/**
+ * Turns this process into the daemon, under the same process id. Descriptors above 2 do not survive.
+ */
+export async function becomeDaemon(args: string[]): Promise<void> {
+  const program = process.argv[1] as string;
+  if (LEAN && process.execve) {
+    const command = daemonCommand(program, args);
+    process.execve(process.execPath, ['scout-agent', ...command.args], command.env);
+  }
+  const { runAgent } = await import('./main.ts');
+  await runAgent(program, args);
+}
