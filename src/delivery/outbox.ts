@@ -1,10 +1,11 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { type Counters, readCounters } from './counters.ts';
 import { type Opened, openDatabase } from './database.ts';
 import { pack } from './frame.ts';
 import type { StoredHeartbeat } from './heartbeats.ts';
 import { type Loss, Losses } from './losses.ts';
 import { Pages } from './pages.ts';
+import { prepareStatements, type Statements } from './statements.ts';
 
 /** Makes the heartbeat for a place in the order: its JSON, and when it was sampled (ms since the epoch). */
 export type Make = (instance: string, sequence: number) => { json: string; time: number };
@@ -42,7 +43,7 @@ export class Outbox {
   readonly #losses: Losses;
   readonly #machine: string | null;
   readonly #pages: Pages;
-  readonly #statements: Record<'insert' | 'meta' | 'read' | 'cursor' | 'drop', StatementSync>;
+  readonly #statements: Statements;
   /** What each destination has, up to and with this position. The truth; the file follows. */
   readonly cursors = new Map<string, number>();
   #maxBytes: number;
@@ -64,13 +65,7 @@ export class Outbox {
     this.#maxBytes = options.maxBytes;
     this.#losses = new Losses(db);
     this.#pages = new Pages(db);
-    this.#statements = {
-      insert: db.prepare('INSERT INTO heartbeats (position, instance, sequence, time, frame) VALUES (?, ?, ?, ?, ?)'),
-      meta: db.prepare('INSERT OR REPLACE INTO meta (id, instance, sequence, position, machine, open) VALUES (1, ?, ?, ?, ?, ?)'),
-      read: db.prepare('SELECT position, instance, sequence, time, frame FROM heartbeats WHERE position > ? ORDER BY position LIMIT ?'),
-      cursor: db.prepare('INSERT OR REPLACE INTO cursors (name, position) VALUES (?, ?)'),
-      drop: db.prepare('DELETE FROM heartbeats WHERE position <= ?'),
-    };
+    this.#statements = prepareStatements(db);
     this.#instance = counters.instance;
     this.#sequence = counters.sequence;
     this.#position = counters.position;
