@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { type Problem, problem } from '../support/errors.ts';
 
@@ -22,8 +22,17 @@ export function discover(named: string | undefined, env: NodeJS.ProcessEnv, root
   const [wanted, origin] = named !== undefined ? [named, '--config'] : [env.SCOUT_CONFIG, 'SCOUT_CONFIG'];
   if (wanted) {
     const file = path.resolve(wanted);
-    if (existsSync(file)) return { file };
+    if (exists(file)) return { file };
     return { file, problem: problem('CONFIG_MISSING_FILE', { path: file, origin }) };
   }
-  return { file: PLACES.map((place) => root + place).find((place) => existsSync(place)) ?? null };
+  return { file: PLACES.map((place) => root + place).find((place) => exists(place)) ?? null };
+}
+
+/** Also true of what this user may not look at: that is said when it is read, and better than that nothing is there. */
+function exists(file: string): boolean {
+  try {
+    return statSync(file).isFile();
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
 }

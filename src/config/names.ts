@@ -76,6 +76,16 @@ export function editDistance(from: string, to: string): number {
   return previous[b.length] as number;
 }
 
+/**
+ * A name that is not known, fit to be shown: where a colon or an equals sign is amiss, a secret can be part of the name.
+ * What follows the first character that no name has goes, and so does what looks like a key.
+ */
+export function shownName(name: string): string {
+  const plain = /^[\w.[\]*-]*/.exec(name)?.[0] ?? '';
+  const cut = plain.replace(/[A-Za-z0-9]{16,}/g, (run) => (/\d/.test(run) || run.length > 40 ? '…' : run));
+  return cut === name ? name : `${cut.replace(/…$/, '')}…`;
+}
+
 /** Edits within which a mistyped name is taken to mean a known one: a third of its length, our prefix not counted. */
 const tolerance = (name: string): number => Math.max(1, Math.floor(name.replace(/^SCOUT_/i, '').length / 3));
 

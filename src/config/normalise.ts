@@ -1,6 +1,6 @@
 import { type Problem, problem } from '../support/errors.ts';
 import { addSetting } from './formats/env.ts';
-import { nearestName, PATH_ALIASES } from './names.ts';
+import { nearestName, PATH_ALIASES, shownName } from './names.ts';
 import { type Shape, settingsOf, shapeAt } from './shape.ts';
 import { dropEntry, type Entry, emptyMap, findEntry, isNull, type MapNode, type Node, placeOf } from './tree.ts';
 
@@ -119,7 +119,7 @@ function unknownKey(path: string[], entry: Entry, siblings: Record<string, Shape
     .map((alias) => alias.slice(prefix.length + 1));
   const sibling = nearestName(own, [...Object.keys(siblings), ...aliases]);
   const nearest = sibling ? [...path.slice(0, -1), sibling].join('.') : elsewhere(own, everything);
-  const params = { name: path.join('.').replaceAll('.*', '[]') };
+  const params = { name: shownName(path.join('.').replaceAll('.*', '[]')) };
   return nearest
     ? problem('CONFIG_UNKNOWN_KEY', { ...params, nearest: nearest.replaceAll('.*', '[]') }, placeOf(entry.at))
     : problem('CONFIG_UNKNOWN_KEY_FAR', params, placeOf(entry.at));

@@ -50,8 +50,8 @@ export function resolveConfig(options: ResolveOptions): Resolution {
     sources: new Map(),
   };
   if (found.file !== null) context.watch.add(found.file);
-  if (found.file !== null && !found.problem) readFiles(context, shape, known, found.file);
-  const unread = context.problems.some((one) => one.severity === 'error' && UNREAD.has(one.code));
+  const damaged = found.file !== null && !found.problem && readFiles(context, shape, known, found.file);
+  const unread = damaged || context.problems.some((one) => one.severity === 'error' && UNREAD.has(one.code));
   readEnvironment(context, shape, known);
   for (const [name, value] of Object.entries(options.overrides ?? {})) override(context.root, name, value);
 
@@ -78,8 +78,10 @@ const UNREAD = new Set(['CONFIG_MISSING_FILE', 'CONFIG_FORMAT_UNKNOWN', 'CONFIG_
 const FILES = ['api.key_file', 'api.private_key_file', 'tls.ca_file', 'tls.cert_file', 'tls.key_file'];
 const PATHS = [...FILES, 'log.file', 'state_dir', 'runtime_dir', 'host.proc', 'host.sys', 'host.root'];
 
-function readFiles(context: Context, shape: Shape, known: Map<string, string[]>, file: string): void {
+/** Reads and merges all files; whether one of them could not be read at all. */
+function readFiles(context: Context, shape: Shape, known: Map<string, string[]>, file: string): boolean {
   const { documents, folder } = loadFiles(file, known);
+  let unread = false;
   if (folder) context.watch.add(folder);
   for (const document of documents) {
     context.watch.add(document.file);
@@ -89,7 +91,9 @@ function readFiles(context: Context, shape: Shape, known: Map<string, string[]>,
     if (holdsSecret(document, shape)) problems.push(...checkPermissions(document.file));
     context.problems.push(...problems);
     mergeMaps(context.root, document.root);
+    if (document.unreadable) unread = true;
   }
+  return unread;
 }
 
 function readEnvironment(context: Context, shape: Shape, known: Map<string, string[]>): void {

@@ -64,10 +64,16 @@ describe('keys', () => {
       ['a.yml', `api:\n  key: @${key}\n`],
       ['a.yml', `api:\n  key: "${key}\n`],
       ['a.yml', `api:\n  key: "\\q${key}"\n`],
+      ['a.yml', `api: {key:${key}}\n`],
+      ['a.yml', `api:\n  key:${key}\n`],
+      ['a.yml', `api:\n  ${key}: 1\n`],
+      ['a.toml', `[api]\n${key} = 1\n`],
+      ['a.toml', `[api]\n${key} = 1\n${key} = 2\n`],
+      ['a.env', `SCOUT_API_KEY: ${key}=\n`],
+      ['a.env', `${key}=1\n${key}=2\n`],
     ] as const) {
       const found = new Scratch().resolve(name, text);
       expect(found.ok).toBe(false);
-      expect(found.problems.map((one) => one.code)).not.toContain('KEY_MISSING');
       expect(JSON.stringify(found)).not.toContain(key);
     }
   });
@@ -163,6 +169,11 @@ describe('the file', () => {
     const found = new Scratch().resolve(name, text);
     expect(summary(found)[0]).toBe(expected);
     expect(`${found.problems[0]?.message} ${found.problems[0]?.remedy}`).toContain(told);
+  });
+
+  it('does not complain of what is missing from a file that it could not read', () => {
+    for (const rest of ['key = "x"\n', 'key = x\n'])
+      expect(new Scratch().resolve('a.toml', toml(freshKey(), rest)).problems).toHaveLength(1);
   });
 
   it('tells all faults at once', () => {

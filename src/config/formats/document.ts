@@ -5,6 +5,8 @@ import type { MapNode } from '../tree.ts';
 export interface Document {
   root: MapNode;
   problems: Problem[];
+  /** Set where nothing could be read: what is missing from it was perhaps there. */
+  unreadable?: true;
 }
 
 export type Reader = (file: string, text: string) => Document;

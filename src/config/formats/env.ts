@@ -1,5 +1,5 @@
 import { type Problem, problem } from '../../support/errors.ts';
-import { isNoSetting, nearestName } from '../names.ts';
+import { isNoSetting, nearestName, shownName } from '../names.ts';
 import { type Entry, emptyMap, isNull, type MapNode, setEntry, toPlain } from '../tree.ts';
 import { type Document, Lines } from './document.ts';
 import { parseEnvFile } from './env-file.ts';
@@ -27,7 +27,7 @@ export function readEnv(file: string, text: string, known: Map<string, string[]>
 
     const twice = seen.get(name);
     if (twice) {
-      problems.push(problem('CONFIG_DUPLICATE', { name, other: placeText(twice) }, at));
+      problems.push(problem('CONFIG_DUPLICATE', { name: shownName(name), other: placeText(twice) }, at));
       continue;
     }
     seen.set(name, entry);
@@ -60,7 +60,7 @@ export function addSetting(root: MapNode, path: string[], entry: Entry, problems
 }
 
 function placeText(entry: Entry): string {
-  return 'file' in entry.at ? `${entry.at.file}:${entry.at.line}:${entry.at.column} (${entry.written})` : entry.written;
+  return 'file' in entry.at ? `${entry.at.file}:${entry.at.line}:${entry.at.column} (${shownName(entry.written)})` : entry.written;
 }
 
 /** Files read by systemd carry variables of others: only a name that begins like ours is a fault. */
@@ -69,6 +69,6 @@ function unknownVariable(name: string, known: Iterable<string>, at: Entry['at'])
   const severity = /^SCOUT/i.test(name) ? 'error' : 'warning';
   const place = 'file' in at ? at : {};
   return nearest
-    ? problem('CONFIG_UNKNOWN_KEY', { name, nearest }, place, severity)
-    : problem('CONFIG_UNKNOWN_KEY_FAR', { name }, place, severity);
+    ? problem('CONFIG_UNKNOWN_KEY', { name: shownName(name), nearest }, place, severity)
+    : problem('CONFIG_UNKNOWN_KEY_FAR', { name: shownName(name) }, place, severity);
 }

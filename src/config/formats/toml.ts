@@ -1,5 +1,6 @@
 import { parse, TomlDate, TomlError } from 'smol-toml';
 import { problem } from '../../support/errors.ts';
+import { shownName } from '../names.ts';
 import { emptyMap, type MapNode, type Node } from '../tree.ts';
 import { type Document, Lines } from './document.ts';
 import { tomlPlaces } from './toml-places.ts';
@@ -16,8 +17,8 @@ export function readToml(file: string, text: string): Document {
     const { duplicate } = /redefine/.test(error.message) ? tomlPlaces(text) : {};
     if (duplicate) {
       const other = lines.at(duplicate.first);
-      const params = { name: duplicate.name, other: `${file}:${other.line}:${other.column}` };
-      return { root, problems: [problem('CONFIG_DUPLICATE', params, lines.at(duplicate.second))] };
+      const params = { name: shownName(duplicate.name), other: `${file}:${other.line}:${other.column}` };
+      return { root, problems: [problem('CONFIG_DUPLICATE', params, lines.at(duplicate.second))], unreadable: true };
     }
     const place = { file, line: error.line, column: error.column };
     return { root, problems: [problem('CONFIG_SYNTAX', { format: 'TOML', detail: sentence(error) }, place)] };

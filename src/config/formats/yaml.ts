@@ -1,5 +1,6 @@
 import { type ErrorCode, isAlias, isMap, isScalar, isSeq, parseDocument, type Node as YamlNode } from 'yaml';
 import { type Problem, problem } from '../../support/errors.ts';
+import { shownName } from '../names.ts';
 import { emptyMap, type MapNode, type Node } from '../tree.ts';
 import { type Document, Lines } from './document.ts';
 
@@ -93,7 +94,9 @@ class Tree {
       const old = map.entries.get(name);
       const afterKey = scalar.range?.[1] ?? 0;
       if (old && 'file' in old.at)
-        this.problems.push(problem('CONFIG_DUPLICATE', { name: written, other: `${old.at.file}:${old.at.line}:${old.at.column}` }, place));
+        this.problems.push(
+          problem('CONFIG_DUPLICATE', { name: shownName(written), other: `${old.at.file}:${old.at.line}:${old.at.column}` }, place),
+        );
       else map.entries.set(name, { written, at: place, value: this.node(value as YamlNode | null, afterKey, written) });
     }
     return map;
