@@ -3,7 +3,7 @@ import { type Place, type Problem, problem } from '../support/errors.ts';
 const EXPECTED = 'an address such as https://scout.example.com';
 
 /** Whether a host as `URL` writes it is this machine: 127.0.0.0/8, [::1] or localhost. */
-export const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 
 /**
  * An address of a service, without the slashes at its end; `value` is there exactly when it can be used.

@@ -24,7 +24,7 @@ export interface Files {
 type Format = 'toml' | 'yaml' | 'env';
 
 /** The format a name tells; `agent.env.yml` is YAML. */
-export function formatOf(file: string): Format | undefined {
+function formatOf(file: string): Format | undefined {
   const suffix = /\.(toml|ya?ml|env)$/i.exec(file)?.[1]?.toLowerCase();
   return suffix === 'yml' ? 'yaml' : (suffix as Format | undefined);
 }

@@ -30,7 +30,7 @@ export const PATH_ALIASES: Record<string, string> = {
 export const OPAQUE_NAMES = new Set(['AGENT_KEY', 'agent.api_key']);
 
 /** The canonical variable of a setting: `SCOUT_LOG_LEVEL` for `log.level`. */
-export const variableOf = (name: string): string => `SCOUT_${name.toUpperCase().replaceAll('.', '_')}`;
+const variableOf = (name: string): string => `SCOUT_${name.toUpperCase().replaceAll('.', '_')}`;
 
 /** Path of the setting for each variable that is one, aliases included. */
 export function variables(shape: Shape): Map<string, string[]> {

@@ -4,7 +4,7 @@ import type { Place } from '../support/errors.ts';
 export type Origin = { file: string; line: number; column: number } | { variable: string } | { option: string };
 
 /** A single value; `null` is kept, so that a setting left empty can be told by its place. */
-export interface ScalarNode {
+interface ScalarNode {
   kind: 'scalar';
   value: unknown;
   /** The characters as written, where a format turned them into a number or the like: a key of digits only stays a key. */
@@ -12,7 +12,7 @@ export interface ScalarNode {
   at: Origin;
 }
 
-export interface ListNode {
+interface ListNode {
   kind: 'list';
   items: Node[];
   at: Origin;
@@ -43,12 +43,6 @@ export function emptyMap(at: Origin): MapNode {
 /** The place of an origin, for a problem; a variable or an option has none beyond its name. */
 export function placeOf(origin: Origin | undefined): Place {
   return origin && 'file' in origin ? { file: origin.file, line: origin.line, column: origin.column } : {};
-}
-
-/** An origin in words: `config.yml:3:8`, `the environment variable SCOUT_API_KEY`. */
-export function describeOrigin(origin: Origin): string {
-  if ('file' in origin) return `${origin.file}:${origin.line}:${origin.column}`;
-  return 'variable' in origin ? `the environment variable ${origin.variable}` : `the option ${origin.option}`;
 }
 
 /** The value of a node as plain data. Prototype-less objects, so that `__proto__` is a name like any other. */

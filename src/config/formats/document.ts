@@ -9,8 +9,6 @@ export interface Document {
   unreadable?: true;
 }
 
-export type Reader = (file: string, text: string) => Document;
-
 /** Line and column, from 1, of an offset into a text; columns count characters as editors do (UTF-16 units). */
 export class Lines {
   private readonly starts: number[];

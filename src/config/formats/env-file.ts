@@ -4,7 +4,7 @@
  * the start of a line only, nothing is expanded, text after a closing quote is joined on, white space around names
  * and unquoted values is dropped.
  */
-export interface Assignment {
+interface Assignment {
   name: string;
   value: string;
   /** Offsets into the text: of the name, and of the first character of the value (its quote, when it has one). */
