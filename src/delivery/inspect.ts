@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { unpack } from '../protocol/frame.ts';
 import { SCHEMA_VERSION } from './database.ts';
-import { unpack } from './frame.ts';
 import type { Loss } from './losses.ts';
 import { storeFaultDetail } from './sqlite-errors.ts';
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { pack } from '../protocol/frame.ts';
 import { type Counters, readCounters } from './counters.ts';
 import { type Opened, openDatabase } from './database.ts';
-import { pack } from './frame.ts';
 import type { StoredHeartbeat } from './heartbeats.ts';
 import { type Loss, Losses } from './losses.ts';
 import { Pages } from './pages.ts';

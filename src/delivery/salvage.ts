@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { unpack } from './frame.ts';
+import { unpack } from '../protocol/frame.ts';
 import type { StoredHeartbeat } from './heartbeats.ts';
 import type { Loss } from './losses.ts';
 import type { Outbox } from './outbox.ts';

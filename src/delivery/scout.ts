@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import type { Credential } from '../credentials/credential.ts';
+import { unpack } from '../protocol/frame.ts';
 import { CONTENT_TYPE, PATHS } from '../protocol/wire.ts';
 import type { Host } from '../support/host.ts';
 import { parseRetryAfter } from './backoff.ts';
 import { TransportError } from './failure.ts';
-import { unpack } from './frame.ts';
 import type { Destination, Outcome, StoredHeartbeat } from './heartbeats.ts';
 import type { Answer, Transport } from './transport.ts';
 

@@ -5,23 +5,37 @@ const HEADER = 32;
 const FRAME_HEADER = 24;
 
 /**
- * Whether the write-ahead log goes on, in its current generation, past what SQLite took from it: then something that
- * had been written there was damaged (or a crash tore the last transaction, which looks the same and is treated alike).
- * Layout: https://www.sqlite.org/fileformat2.html#the_write_ahead_log. `db` must be open on the file beside it.
+ * Whether the write-ahead log holds more, in its current generation, than SQLite took from it: then something that had
+ * been written there was damaged (or a crash tore the last transaction, which looks the same and is treated alike).
+ * Layout: https://www.sqlite.org/fileformat2.html#the_write_ahead_log. `db` must be open on the file beside it, and
+ * must not have written yet.
  */
 export function walIsCutShort(db: DatabaseSync, path: string): boolean {
-  const state = db.prepare('PRAGMA wal_checkpoint(NOOP)').get() as { log: number };
+  const taken = (db.prepare('PRAGMA wal_checkpoint(NOOP)').get() as { log: number }).log;
   const file = openSync(path, 'r');
   try {
     const header = Buffer.alloc(HEADER);
-    if (readSync(file, header, 0, HEADER, 0) < HEADER) return true;
-    const pageSize = header.readUInt32BE(8);
-    const next = Buffer.alloc(FRAME_HEADER);
-    const at = HEADER + Math.max(0, state.log) * (FRAME_HEADER + pageSize);
-    if (readSync(file, next, 0, FRAME_HEADER, at) < FRAME_HEADER) return false;
-    // Frames of a generation carry the salts of the header; older leftovers carry others.
-    return next.subarray(8, 16).equals(header.subarray(16, 24));
+    if (readSync(file, header, 0, HEADER, 0) < HEADER || !isSound(header)) return true;
+    const step = FRAME_HEADER + header.readUInt32BE(8);
+    const salts = header.subarray(16, 24);
+    const frame = Buffer.alloc(FRAME_HEADER);
+    // Frames of a generation carry the salts of the header; what older ones left behind carries others.
+    for (let at = HEADER + Math.max(0, taken) * step; readSync(file, frame, 0, FRAME_HEADER, at) === FRAME_HEADER; at += step)
+      if (frame.subarray(8, 16).equals(salts)) return true;
+    return false;
   } finally {
     closeSync(file);
   }
+}
+
+/** Whether a log's header has the checksum that it names; SQLite passes over the whole log where it has not. */
+function isSound(header: Buffer): boolean {
+  const little = header.readUInt32BE(0) === 0x377f0682;
+  let [first, second] = [0, 0];
+  for (let at = 0; at < 24; at += 8) {
+    const word = (offset: number) => (little ? header.readUInt32LE(offset) : header.readUInt32BE(offset));
+    first = (first + word(at) + second) >>> 0;
+    second = (second + word(at + 4) + first) >>> 0;
+  }
+  return first === header.readUInt32BE(24) && second === header.readUInt32BE(28);
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { unpack } from '../../src/delivery/frame.ts';
+import { unpack } from '../../src/protocol/frame.ts';
 import type { StoredHeartbeat } from '../../src/delivery/heartbeats.ts';
 import type { Make } from '../../src/delivery/outbox.ts';
 import type { Timers } from '../../src/delivery/sender.ts';
