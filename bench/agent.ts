@@ -4,7 +4,7 @@
  * scraped by vmagent, which buffers and pushes. All run at once, so they share the machine's mood. The peers come
  * from Debian's packages, unpacked into a temporary folder; without them (no apt) their rows are left out.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { AGENT, Bench, freePort, Running } from '../test/helpers/programs.ts';
-import { machine, print, type Reading, reading, sum } from './lib.ts';
+import { buildPrograms, machine, print, type Reading, reading, sum } from './lib.ts';
 import { peer } from './peers.ts';
 
 const seconds = Number(process.argv[2] ?? 180);
@@ -36,7 +36,10 @@ async function pair(): Promise<{ exporter: number; vmagent: number } | string> {
   sink.unref();
   const port = await freePort();
   const scrape = join(bench.folder, 'scrape.yml');
-  writeFileSync(scrape, `global: {scrape_interval: 10s}\nscrape_configs:\n  - job_name: node\n    static_configs: [{targets: ['127.0.0.1:${port}']}]\n`);
+  writeFileSync(
+    scrape,
+    `global: {scrape_interval: 10s}\nscrape_configs:\n  - job_name: node\n    static_configs: [{targets: ['127.0.0.1:${port}']}]\n`,
+  );
   mkdirSync(join(bench.folder, 'vmagent'));
   const exporter = start(exporterPath, [`--web.listen-address=127.0.0.1:${port}`]);
   const vmagent = start(vmagentPath, [
@@ -49,14 +52,18 @@ async function pair(): Promise<{ exporter: number; vmagent: number } | string> {
 }
 
 try {
-  execFileSync(process.execPath, [fileURLToPath(new URL('../scripts/build.ts', import.meta.url))]);
+  buildPrograms();
   await bench.startHub();
   const { key } = await bench.addServer('bench');
   const agent = new Running(AGENT, ['run', '--config', bench.configure('bench', key)]);
   children.push(agent.child);
   await agent.said('started');
   const timer = start(process.execPath, ['-e', 'setInterval(() => {}, 10000)']);
-  const floor = start(process.execPath, [fileURLToPath(new URL('floor.mjs', import.meta.url)), `${bench.endpoint}/healthz`, join(bench.data, 'ca.pem')]);
+  const floor = start(process.execPath, [
+    fileURLToPath(new URL('floor.mjs', import.meta.url)),
+    `${bench.endpoint}/healthz`,
+    join(bench.data, 'ca.pem'),
+  ]);
   const found = await pair();
 
   const groups: [string, number[]][] = [
@@ -65,7 +72,12 @@ try {
     ['bare Node 26, 13 files + POST', [floor]],
   ];
   if (typeof found === 'string') process.stderr.write(`${found}\n`);
-  else groups.push(['node_exporter', [found.exporter]], ['vmagent', [found.vmagent]], ['node_exporter + vmagent', [found.exporter, found.vmagent]]);
+  else
+    groups.push(
+      ['node_exporter', [found.exporter]],
+      ['vmagent', [found.vmagent]],
+      ['node_exporter + vmagent', [found.exporter, found.vmagent]],
+    );
 
   process.stderr.write(`${WARM_UP} s to warm up, then ${seconds} s measured …\n`);
   await delay(WARM_UP * 1_000);
@@ -78,12 +90,18 @@ try {
   process.stdout.write(`${machine()}; ${seconds} s\n\n`);
   print(
     ['every 10 s', 'private MB', 'RSS MB', 'CPU s/min'],
-    groups.map(([name], index) => [name, (after[index] as Reading).anon.toFixed(1), (after[index] as Reading).rss.toFixed(1), perMinute(index).toFixed(3)]),
+    groups.map(([name], index) => [
+      name,
+      (after[index] as Reading).anon.toFixed(1),
+      (after[index] as Reading).rss.toFixed(1),
+      perMinute(index).toFixed(3),
+    ]),
   );
   const ratio = (of: number, pick: (index: number) => number) => (pick(0) / pick(of)).toFixed(2);
   const anon = (index: number) => (after[index] as Reading).anon;
   process.stdout.write(`\nagent / bare loop: private ${ratio(2, anon)} (to reach: 1.15), CPU ${ratio(2, perMinute)}\n`);
-  if (groups.length > 3) process.stdout.write(`agent / pair: private ${ratio(5, anon)} (to reach: 1.00), CPU ${ratio(5, perMinute)} (to reach: 0.25)\n`);
+  if (groups.length > 3)
+    process.stdout.write(`agent / pair: private ${ratio(5, anon)} (to reach: 1.00), CPU ${ratio(5, perMinute)} (to reach: 0.25)\n`);
   const shown = await bench.show('bench');
   process.stdout.write(`heartbeats accepted meanwhile: ${shown.instances[0]?.accepted}\n`);
 } finally {

@@ -5,11 +5,27 @@ import https from 'node:https';
 
 const [url, ca] = process.argv.slice(2);
 const agent = new https.Agent({ keepAlive: true, maxSockets: 1, ca: readFileSync(ca) });
-const FILES = ['stat', 'loadavg', 'meminfo', 'vmstat', 'diskstats', 'net/dev', 'net/snmp', 'net/sockstat', 'uptime', 'mounts', 'sys/fs/file-nr', 'swaps', 'interrupts'];
+const FILES = [
+  'stat',
+  'loadavg',
+  'meminfo',
+  'vmstat',
+  'diskstats',
+  'net/dev',
+  'net/snmp',
+  'net/sockstat',
+  'uptime',
+  'mounts',
+  'sys/fs/file-nr',
+  'swaps',
+  'interrupts',
+];
 
 function once() {
   const body = FILES.map((name) => readFileSync(`/proc/${name}`, 'latin1')).join('\n') + JSON.stringify(statfsSync('/'));
-  const call = https.request(url, { agent, method: 'POST', headers: { 'content-length': Buffer.byteLength(body) } }, (answer) => answer.resume());
+  const call = https.request(url, { agent, method: 'POST', headers: { 'content-length': Buffer.byteLength(body) } }, (answer) =>
+    answer.resume(),
+  );
   call.on('error', () => {});
   call.end(body);
 }

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { fileURLToPath } from 'node:url';
 
 /** One line that says what a figure was measured on, and when. */
 export function machine(): string {
@@ -45,5 +47,13 @@ export function median(values: number[]): number {
 export function print(header: string[], rows: (string | number)[][]): void {
   const all = [header, ...rows.map((row) => row.map(String))];
   const widths = header.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  for (const row of all) process.stdout.write(`${row.map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join('  ')}\n`);
+  for (const row of all)
+    process.stdout.write(
+      `${row.map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join('  ')}\n`,
+    );
+}
+
+/** Builds both programs, so that what is measured is what ships. */
+export function buildPrograms(): void {
+  execFileSync(process.execPath, [fileURLToPath(new URL('../scripts/build.ts', import.meta.url))], { stdio: 'inherit' });
 }

@@ -28,14 +28,21 @@ export function peer(program: string, inPackage: string, packageName = program):
 
 /** Options that make apt look at one suite only, with lists and cache of its own. */
 function newerSuite(folder: string, suite: string): string[] {
-  const sources = ['/etc/apt/sources.list', ...glob('/etc/apt/sources.list.d')].filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8'));
+  const sources = ['/etc/apt/sources.list', ...glob('/etc/apt/sources.list.d')]
+    .filter((path) => existsSync(path))
+    .map((path) => readFileSync(path, 'utf8'));
   const mirror = /^(?:deb\s+(?:\[[^\]]*\]\s+)?|URIs:\s*)(\S+)/m.exec(sources.join('\n'))?.[1];
   if (!mirror) throw new Error('no mirror in the apt sources');
   const list = join(folder, `${suite}.list`);
   const lists = join(folder, `lists-${suite}`);
   mkdirSync(join(lists, 'partial'), { recursive: true });
   writeFileSync(list, `deb [trusted=yes] ${mirror} ${suite} main\n`);
-  const options = [`Dir::Etc::SourceList=${list}`, 'Dir::Etc::SourceParts=-', `Dir::State::Lists=${lists}`, 'APT::Get::List-Cleanup=0'].flatMap((option) => ['-o', option]);
+  const options = [
+    `Dir::Etc::SourceList=${list}`,
+    'Dir::Etc::SourceParts=-',
+    `Dir::State::Lists=${lists}`,
+    'APT::Get::List-Cleanup=0',
+  ].flatMap((option) => ['-o', option]);
   execFileSync('apt-get', [...options, 'update', '-qq'], { stdio: 'ignore' });
   return options;
 }

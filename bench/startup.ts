@@ -2,17 +2,16 @@
  * `npm run bench:startup [RUNS]`: how long from the start of the process to its first accepted heartbeat, and how long
  * `--check-config` takes, beside `node -e 0` in turn. Medians over the runs, wall clock.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { AGENT, Bench, run } from '../test/helpers/programs.ts';
-import { machine, median, print } from './lib.ts';
+import { buildPrograms, machine, median, print } from './lib.ts';
 
 const runs = Number(process.argv[2] ?? 15);
 const bench = new Bench();
 
 try {
-  execFileSync(process.execPath, [fileURLToPath(new URL('../scripts/build.ts', import.meta.url))]);
+  buildPrograms();
   await bench.startHub();
   const { key } = await bench.addServer('bench');
   const config = bench.configure('bench', key);
@@ -39,10 +38,21 @@ try {
   }
   process.stdout.write(`${machine()}; ${runs} runs\n\n`);
   const base = median(times.node);
-  const row = (name: string, values: number[], goal: string) => [name, median(values).toFixed(3), Math.min(...values).toFixed(3), Math.max(...values).toFixed(3), (median(values) / base).toFixed(1), goal];
+  const row = (name: string, values: number[], goal: string) => [
+    name,
+    median(values).toFixed(3),
+    Math.min(...values).toFixed(3),
+    Math.max(...values).toFixed(3),
+    (median(values) / base).toFixed(1),
+    goal,
+  ];
   print(
     ['', 'median s', 'min', 'max', '× node -e 0', 'to reach'],
-    [row('node -e 0', times.node, ''), row('--check-config', times.check, '0.2'), row('--daemon, to the first accepted heartbeat', times.start, '0.5')],
+    [
+      row('node -e 0', times.node, ''),
+      row('--check-config', times.check, '0.2'),
+      row('--daemon, to the first accepted heartbeat', times.start, '0.5'),
+    ],
   );
 } finally {
   await bench.close();

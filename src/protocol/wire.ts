@@ -14,7 +14,7 @@ export const SERVICE = 'scout-hub';
 /**
  * Bodies of heartbeats are lines of JSON, one heartbeat a line. Each line is compressed into a frame of its own when
  * the heartbeat is made; frames of zstd (RFC 8878, 3.1) and members of gzip (RFC 1952, 2.2) may be joined, so a batch
- * is the stored bytes end to end and nothing is packed twice.
+ * is the stored bytes end to end and nothing is packed twice. Frames of zstd may name the dictionary of dictionary.ts.
  */
 export const CONTENT_TYPE = 'application/x-ndjson';
 

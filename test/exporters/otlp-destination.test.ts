@@ -5,7 +5,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pack } from '../../src/delivery/frame.ts';
+import { pack } from '../../src/protocol/frame.ts';
 import type { StoredHeartbeat } from '../../src/delivery/heartbeats.ts';
 import { Transport } from '../../src/delivery/transport.ts';
 import { OtlpDestination, type OtlpOptions } from '../../src/exporters/otlp-destination.ts';

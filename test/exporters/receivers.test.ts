@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Runner } from '../../src/collectors/runner.ts';
 import { collectorsSchema } from '../../src/config/schema.ts';
-import { pack } from '../../src/delivery/frame.ts';
+import { pack } from '../../src/protocol/frame.ts';
 import { Transport } from '../../src/delivery/transport.ts';
 import { OtlpDestination } from '../../src/exporters/otlp-destination.ts';
 import { PrometheusEndpoint } from '../../src/exporters/prometheus.ts';
