@@ -22,8 +22,9 @@ const MOST_BYTES = 65_536;
  * service (a web page, a proxy's own 401), SERVICE_BUSY, or SERVICE_UNREACHABLE.
  */
 export async function askWhoami(target: Connection, credential: Credential): Promise<Reply> {
-  // Loaded here: the daemon takes other things from this folder, and undici is large.
-  const undici = await import('undici');
+  // Loaded here: the daemon takes other things from this folder, and undici is large. Its names stand under `default`
+  // both in Node and in a bundle.
+  const { default: undici } = await import('undici');
   const host = target.endpoint.hostname.replace(/^\[|\]$/g, '');
   const connect = { ...target.tls, ...(net.isIP(host) === 0 && { servername: host }), timeout: target.timeout };
   const authorization = target.proxy && proxyAuthorization(target.proxy);
