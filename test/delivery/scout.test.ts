@@ -4,11 +4,12 @@ import { createServer as createHttpServer, type RequestListener, type ServerResp
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Outcome } from '../../src/delivery/heartbeats.ts';
 import { ScoutDestination } from '../../src/delivery/scout.ts';
 import { Transport, type TransportOptions } from '../../src/delivery/transport.ts';
+import { unpack } from '../../src/protocol/frame.ts';
 import { beat, openSpool, tempFolder } from './support.ts';
 import { accept, answer, authority, body, serve } from './tls.ts';
 
@@ -65,7 +66,7 @@ describe('a request', () => {
     const seen: { headers?: Record<string, unknown>; text?: string } = {};
     const { endpoint } = await service(async (request, response) => {
       seen.headers = request.headers;
-      seen.text = zstdDecompressSync(await body(request)).toString();
+      seen.text = unpack(await body(request)).toString();
       accept(response, 2);
     });
     expect(await send(destination(endpoint), 2)).toMatchObject({

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { unpack } from '../../src/protocol/frame.ts';
 import type { StoredHeartbeat } from '../../src/delivery/heartbeats.ts';
 import type { Make } from '../../src/delivery/outbox.ts';
 import type { Timers } from '../../src/delivery/sender.ts';
 import { Spool, type SpoolOptions } from '../../src/delivery/spool.ts';
+import { unpack } from '../../src/protocol/frame.ts';
 import type { Log } from '../../src/support/log.ts';
 
 /** A folder that lasts as long as the test. */
