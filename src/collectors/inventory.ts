@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseOsRelease } from '../procfs/osrelease.ts';
 import type { Inventory } from '../protocol/heartbeat.ts';
 import type { Host } from '../support/host.ts';
-import { readHostId } from './hostid.ts';
+import { askMachineId, hostId, readHostId } from '../support/machine-id.ts';
 
 /** Node's names of architectures in the words of `host.arch`. */
 const ARCHES: Record<string, string> = { x64: 'amd64', ia32: 'x86', arm: 'arm32' };
@@ -39,7 +39,7 @@ export async function readInventory(host: Host): Promise<Inventory> {
   add('scout.os.kernel', os?.kernel);
   addRelease(host, add);
   add('host.arch', ARCHES[process.arch] ?? process.arch);
-  add('host.id', readHostId(host));
+  add('host.id', host.platform === 'linux' ? readHostId(host) : await foreignHostId());
   add('host.cpu.vendor.id', cpu?.vendor);
   add('host.cpu.model.name', [cpu?.manufacturer, cpu?.brand].filter(Boolean).join(' '));
   add('host.cpu.family', cpu?.family);
@@ -89,4 +89,9 @@ function addRelease(host: Host, add: (name: string, value: unknown) => void): vo
       // The other place, then.
     }
   }
+}
+
+async function foreignHostId(): Promise<string | undefined> {
+  const id = await askMachineId();
+  return id && hostId(id);
 }

@@ -1,5 +1,4 @@
 import { gzipSync } from 'node:zlib';
-import { readHostId } from '../collectors/hostid.ts';
 import type { Credential } from '../credentials/credential.ts';
 import { TransportError } from '../delivery/failure.ts';
 import type { Destination, Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
@@ -8,6 +7,7 @@ import { unpack } from '../protocol/frame.ts';
 import type { Heartbeat, Inventory } from '../protocol/heartbeat.ts';
 import type { Host } from '../support/host.ts';
 import type { Log } from '../support/log.ts';
+import { readHostId } from '../support/machine-id.ts';
 import { toOtlp } from './otlp.ts';
 import { judgeOtlp } from './otlp-answer.ts';
 import { encodeOtlpJson } from './otlp-json.ts';

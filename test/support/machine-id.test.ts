@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { hostId, readHostId } from '../../src/collectors/hostid.ts';
+import { hostId, readHostId } from '../../src/support/machine-id.ts';
 import { fixtureHost } from '../helpers/fixture-host.ts';
 
 const root = mkdtempSync(join(os.tmpdir(), 'scout-hostid-'));
