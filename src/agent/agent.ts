@@ -21,7 +21,7 @@ import { Watch } from './watch.ts';
 const STOP_MS = 3_000;
 
 /** Settings that shape what is opened once at start. */
-const NEEDS_RESTART = ['state_dir', 'runtime_dir', 'host', 'outbox', 'prometheus'] as const;
+const NEEDS_RESTART = ['state_dir', 'runtime_dir', 'host', 'prometheus'] as const;
 
 /** A configuration that can be run. */
 export type Runnable = Checked & { config: Config };
@@ -165,6 +165,7 @@ export class Agent {
       const held = NEEDS_RESTART.filter((name) => JSON.stringify(checked.config?.[name]) !== JSON.stringify(before[name]));
       const config: Config = { ...checked.config, ...Object.fromEntries(held.map((name) => [name, before[name]])) };
       await this.#deliveries.apply(config);
+      this.#spool.setBounds(config.outbox.max_bytes, config.outbox.min_free_bytes);
       this.#sampler.apply(config);
       this.#scheduler.setInterval(config.interval);
       log.setLevel(config.log.level);

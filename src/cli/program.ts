@@ -32,7 +32,7 @@ export async function runProgram(program: Command, argv: string[]): Promise<void
 }
 
 /** Tells what went wrong on stderr, and returns the exit status that fits it. */
-export function report(error: unknown, program: string): number {
+function report(error: unknown, program: string): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
     out.note(`See \`${program} --help\`.`);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseBytes, parseDuration } from '../support/durations.ts';
+import { parseListen } from '../support/listen.ts';
 
 /*
  * The one schema of the configuration: from it come the types, the messages, the JSON Schema for editors and the
@@ -67,7 +68,9 @@ const collector = <Shape extends z.ZodRawShape>(description: string, enabled: bo
 };
 
 export const collectorsSchema = z.strictObject({
-  cpu: collector('Processor time by mode.', true, { per_core: flag.default(true).describe('One series a core beside the total.') }),
+  cpu: collector('Processor time by mode.', true, {
+    per_core: flag.default(true).describe('One series a core; without it, the sum of all.'),
+  }),
   load: collector('Load averages.', true, {}),
   memory: collector('Memory, huge pages and slab.', true, {}),
   swap: collector('Swap space and paging.', true, {}),
@@ -165,8 +168,12 @@ export const configSchema = z.strictObject({
     .strictObject({
       listen: z
         .string()
-        .optional()
-        .describe('HOST:PORT on which Prometheus may scrape this host’s metrics at /metrics, over plain http. Unset: nothing listens.'),
+        .refine((text) => parseListen(text) !== undefined)
+        .meta({
+          expected: 'HOST:PORT, [IPV6]:PORT or :PORT',
+          description: 'HOST:PORT on which Prometheus may scrape this host’s metrics at /metrics, over plain http. Unset: nothing listens.',
+        })
+        .optional(),
     })
     .prefault({}),
   log: z

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Metric } from '../protocol/heartbeat.ts';
 import { detailOf, ScoutError } from '../support/errors.ts';
+import { parseListen } from '../support/listen.ts';
 import type { Log } from '../support/log.ts';
 import { CONTENT_TYPE, renderPrometheus } from './prometheus-text.ts';
 
@@ -87,13 +88,4 @@ export class PrometheusEndpoint {
       return { status: 500, type, text: 'The metrics could not be rendered; see the log of the agent.\n' };
     }
   }
-}
-
-/** Host and port of `HOST:PORT`, `[IPV6]:PORT` or `:PORT`; undefined for anything else. */
-export function parseListen(text: string): { host?: string; port: number } | undefined {
-  const found = /^(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^\s:[\]/]*)):(\d{1,5})$/.exec(text.trim());
-  const port = Number(found?.[3]);
-  if (!found || port > 65_535) return undefined;
-  const host = found[1] ?? found[2];
-  return host ? { host, port } : { port };
 }

@@ -4,7 +4,7 @@ import type { ServiceProblem } from '../protocol/heartbeat.ts';
 export const PROBLEM_TYPE = 'application/problem+json';
 
 /** The stable words that programs may act on, and the status of each. */
-export const PROBLEMS = {
+const PROBLEMS = {
   bad_request: 400,
   heartbeat_invalid: 400,
   key_missing: 401,

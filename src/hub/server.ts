@@ -26,7 +26,7 @@ export interface Limits {
   connections: number;
 }
 
-export const LIMITS: Limits = {
+const LIMITS: Limits = {
   headersMs: 10_000,
   // A full batch over a line of 128 kbit/s takes a minute, and an outbox that never gets through would never empty.
   requestMs: 120_000,

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID, scrypt, timingSafeEqual } from 'node:crypto';
 import { ScoutError } from '../support/errors.ts';
 import type { Store, User } from './store.ts';
 
-export const PASSWORD_LEAST = 10;
+const PASSWORD_LEAST = 10;
 
 const COST = { N: 2 ** 15, r: 8, p: 1 };
 const LENGTH = 32;

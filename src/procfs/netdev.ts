@@ -1,6 +1,6 @@
 import { eachLine, numbersBetween } from './scan.ts';
 
-export interface Traffic {
+interface Traffic {
   bytes: number;
   packets: number;
   errors: number;

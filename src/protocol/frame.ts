@@ -18,6 +18,8 @@ export function pack(json: string): Uint8Array {
     dictionary: DICTIONARY,
     // Told the size, zstd takes tables that fit it; otherwise it takes megabytes for a few kilobytes.
     pledgedSrcSize: line.length,
+    // Node sets aside 16 KiB for the output otherwise, for each heartbeat anew.
+    chunkSize: Math.max(1_024, line.length >> 2),
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
   });
 }

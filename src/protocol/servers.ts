@@ -35,7 +35,7 @@ export const keyViewSchema = z.object({
   last_used: when,
 });
 
-export const instanceViewSchema = z.object({
+const instanceViewSchema = z.object({
   id: z.string(),
   first_sequence: z.int(),
   last_sequence: z.int(),
@@ -58,4 +58,3 @@ export const serverDetailsSchema = serverSummarySchema.extend({
 export type ServerSummary = z.infer<typeof serverSummarySchema>;
 export type ServerDetails = z.infer<typeof serverDetailsSchema>;
 export type KeyView = z.infer<typeof keyViewSchema>;
-export type InstanceView = z.infer<typeof instanceViewSchema>;

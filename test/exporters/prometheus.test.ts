@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { PrometheusEndpoint, parseListen } from '../../src/exporters/prometheus.ts';
+import { PrometheusEndpoint } from '../../src/exporters/prometheus.ts';
 import type { Metric } from '../../src/protocol/heartbeat.ts';
+import { parseListen } from '../../src/support/listen.ts';
 import type { Log } from '../../src/support/log.ts';
 import { sampleHeartbeat } from './sample.ts';
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Serving } from '../../hub/serve.ts';
+import { parseListen } from '../../support/listen.ts';
 import type { LogLevel } from '../../support/logger.ts';
 import { VERSION } from '../../support/version.ts';
 import { out } from '../output.ts';
@@ -36,7 +37,7 @@ async function run(options: Options): Promise<void> {
     import('../../support/logger.ts'),
   ]);
   const tls = tlsChoice(options);
-  const { host, port } = parseListen(options.listen);
+  const { host, port } = listenOn(options.listen);
   const retentionMs = durationOption('--retention', options.retention);
   // Nothing of a request's headers or body is ever handed to the log, so there is nothing to scrub from it.
   const log = createLogger({ level: logLevel(), format: 'auto', secrets: () => [] });
@@ -56,12 +57,11 @@ function logLevel(wanted = process.env.SCOUT_LOG_LEVEL ?? ''): LogLevel {
   return LEVELS.includes(wanted) ? (wanted as LogLevel) : 'info';
 }
 
-/** `HOST:PORT`, `[ADDRESS]:PORT` or a port alone. Throws USAGE. */
-export function parseListen(text: string): { host: string; port: number } {
-  const [, bracketed, name, digits] = /^(?:\[([^\]]+)\]:|([^:]*):)?(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (digits === undefined || port > 65_535) throw usage(`--listen ${text} is not HOST:PORT`);
-  return { host: bracketed ?? (name || '127.0.0.1'), port };
+/** Where to listen; on loopback unless a host is named. */
+function listenOn(text: string): { host: string; port: number } {
+  const found = parseListen(text);
+  if (!found) throw usage(`--listen ${text} is not HOST:PORT`);
+  return { host: '127.0.0.1', ...found };
 }
 
 function untilSignal(serving: Serving): Promise<void> {

@@ -6,7 +6,6 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultData } from '../../../src/cli/hub/common.ts';
-import { parseListen } from '../../../src/cli/hub/serve.ts';
 import { tempFolder } from '../../hub/helpers.ts';
 import { ready, scoutHub, start } from './helpers.ts';
 
@@ -138,15 +137,6 @@ describe('serve', () => {
     expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(`127.0.0.1:${port}`) });
     holder.close();
   });
-});
-
-it('parseListen reads names, addresses and ports alone', () => {
-  expect(parseListen('0.0.0.0:1')).toEqual({ host: '0.0.0.0', port: 1 });
-  expect(parseListen('[::1]:8443')).toEqual({ host: '::1', port: 8443 });
-  expect(parseListen('8443')).toEqual({ host: '127.0.0.1', port: 8443 });
-  expect(parseListen(':8443')).toEqual({ host: '127.0.0.1', port: 8443 });
-  for (const text of ['', 'a', 'a:', 'a:70000', '::1:8443', '[::1]8443'])
-    expect(() => parseListen(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
 });
 
 it('defaultData is the folder of the user who asks', () => {

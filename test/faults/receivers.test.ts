@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Runner } from '../../src/collectors/runner.ts';
 import { collectorsSchema } from '../../src/config/schema.ts';
-import { pack } from '../../src/protocol/frame.ts';
 import { Transport } from '../../src/delivery/transport.ts';
 import { OtlpDestination } from '../../src/exporters/otlp-destination.ts';
 import { PrometheusEndpoint } from '../../src/exporters/prometheus.ts';
 import { renderPrometheus } from '../../src/exporters/prometheus-text.ts';
+import { pack } from '../../src/protocol/frame.ts';
 import type { Heartbeat, Metric } from '../../src/protocol/heartbeat.ts';
 import { realHost } from '../../src/support/host.ts';
 import { sampleHeartbeat } from '../exporters/sample.ts';
-import { victoriaMetrics } from '../exporters/victoria-metrics.ts';
+import { victoriaMetrics } from './victoria-metrics.ts';
 
 /* What we write, read by the programs it is written for: promtool, Prometheus and VictoriaMetrics, all on loopback. */
 
