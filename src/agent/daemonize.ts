@@ -16,8 +16,8 @@ interface Start {
   socket: string;
   /** Longest wait for the first heartbeat's fate, ms. */
   patience?: number;
-  /** The program and its environment; those of this process unless a test says otherwise. */
-  program?: string;
+  /** What is started, and its environment; the daemon and ours unless a test says otherwise. */
+  command?: typeof daemonCommand;
   env?: NodeJS.ProcessEnv;
 }
 
@@ -37,9 +37,9 @@ const PATIENCE_MS = 30_000;
  * FILE_UNWRITABLE when its log cannot be opened.
  */
 export async function startInBackground(start: Start): Promise<Started> {
-  const { args, log, program = process.argv[1] as string, env = process.env } = start;
+  const { args, log, command: commandOf = daemonCommand, env = process.env } = start;
   const output = openLog(log);
-  const command = daemonCommand(program, args, childEnvironment(env));
+  const command = commandOf(process.argv[1] as string, args, childEnvironment(env));
   const stdio: StdioOptions = ['ignore', output, output, 'pipe'];
   const child = spawn(process.execPath, command.args, { argv0: 'scout-agent', cwd: '/', detached: true, stdio, env: command.env });
   closeSync(output);

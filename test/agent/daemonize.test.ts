@@ -27,7 +27,7 @@ async function start(body: string, options: { args?: string[]; env?: NodeJS.Proc
     args: [],
     log: join(folder, 'a', 'agent.log'),
     socket: join(folder, 'control.sock'),
-    program,
+    command: (_, args, env = {}) => ({ args: [program, ...args], env }),
     ...options,
   });
   if (started.message.ready) pids.push(started.pid);
@@ -62,7 +62,7 @@ describe('startInBackground', () => {
         env: { ...process.env, NOTIFY_SOCKET: '/run/n' },
       },
     );
-    expect(JSON.parse(log())).toEqual(['/', ['run', '--config', '/x/y.yml'], null]);
+    expect(JSON.parse(log())).toEqual(['/', ['--config', '/x/y.yml'], null]);
   });
 
   it('hides the pipe from what the agent itself starts', async () => {

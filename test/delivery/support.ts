@@ -29,14 +29,14 @@ export interface Line {
 }
 
 /** A log that keeps its lines. */
-export function keepLog(): { log: Log; lines: Line[] } {
+function keepLog(): { log: Log; lines: Line[] } {
   const lines: Line[] = [];
   const write = (level: keyof Log) => (fields: Record<string, unknown>, message: string) => void lines.push({ level, fields, message });
   return { log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }, lines };
 }
 
 /** Clocks and timers that move only when told. */
-export class FakeTime implements Timers {
+class FakeTime implements Timers {
   readonly root = '/nonexistent';
   wall = 1_700_000_000_000;
   mono = 1_000;

@@ -2,7 +2,6 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PrometheusEndpoint } from '../../src/exporters/prometheus.ts';
 import type { Metric } from '../../src/protocol/heartbeat.ts';
-import { parseListen } from '../../src/support/listen.ts';
 import type { Log } from '../../src/support/log.ts';
 import { sampleHeartbeat } from './sample.ts';
 
@@ -74,22 +73,5 @@ describe('PrometheusEndpoint', () => {
     await endpoint.stop();
     await closed;
     expect(endpoint.port).toBeUndefined();
-  });
-});
-
-describe('parseListen', () => {
-  it.each([
-    ['127.0.0.1:9100', { host: '127.0.0.1', port: 9_100 }],
-    ['[::1]:9100', { host: '::1', port: 9_100 }],
-    ['[fe80::1%eth0]:1', { host: 'fe80::1%eth0', port: 1 }],
-    ['localhost:0', { host: 'localhost', port: 0 }],
-    [':9100', { port: 9_100 }],
-    ['9100', undefined],
-    ['::1:9100', undefined],
-    ['host:65536', undefined],
-    ['http://host:1', undefined],
-    ['host:', undefined],
-  ])('%s', (text, expected) => {
-    expect(parseListen(text)).toEqual(expected);
   });
 });
