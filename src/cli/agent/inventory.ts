@@ -14,9 +14,9 @@ export const verb: Verb = (program) => {
     .command('inventory', { hidden: true })
     .description('Print what this host is: system, hardware, network cards.')
     .option('--json', 'print JSON')
-    .option('--proc DIR', 'where the procfs of the host is mounted')
-    .option('--sys DIR', 'where the sysfs of the host is mounted')
-    .option('--root DIR', 'where the root file system of the host is mounted')
+    .option('--proc <dir>', 'where the procfs of the host is mounted')
+    .option('--sys <dir>', 'where the sysfs of the host is mounted')
+    .option('--root <dir>', 'where the root file system of the host is mounted')
     .action(async ({ json, ...roots }: Options) => {
       const [{ readInventory }, { realHost }] = await Promise.all([
         import('../../collectors/inventory.ts'),
