@@ -1,5 +1,7 @@
 // Draws the charts of a server page with uPlot, from the numbers in the block #chart-data.
 const plots = new Map();
+/** Shortest stretch of time that a chart shows. */
+const LEAST_SECONDS = 600;
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [], [7, 4], [2, 3], [10, 3, 2, 3]];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -109,13 +111,16 @@ function draw() {
   const block = document.getElementById('chart-data');
   if (!block) return;
   const { from, to, charts } = JSON.parse(block.textContent);
+  // A server that is new shows what there is, not an hour of nothing with a sliver at its end.
+  const first = Math.min(...charts.map((chart) => chart.times[0] ?? to));
+  const start = Math.max(from, Math.min(first, to - LEAST_SECONDS));
   for (const chart of charts) {
     const holder = document.getElementById(`plot-${chart.id}`);
     if (!holder) continue;
-    chart.bounds = [from, to];
+    chart.bounds = [start, to];
     const standing = plots.get(chart.id);
     if (standing && standing.holder === holder && standing.shape === shape(chart)) {
-      Object.assign(standing, { chart, bounds: [from, to] });
+      Object.assign(standing, { chart, bounds: [start, to] });
       standing.plot.setData(rows(chart));
       readOut(standing.plot, chart);
       continue;
