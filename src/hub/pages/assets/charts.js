@@ -129,7 +129,7 @@ function draw() {
     // An empty holder takes no room; it needs its size before the chart can be made.
     holder.style.display = 'block';
     const plot = new uPlot(options(chart, holder), rows(chart), holder);
-    plots.set(chart.id, { plot, chart, holder, bounds: [from, to], shape: shape(chart) });
+    plots.set(chart.id, { plot, chart, holder, bounds: chart.bounds, shape: shape(chart) });
     watch.observe(holder);
   }
 }
