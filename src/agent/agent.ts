@@ -22,6 +22,7 @@ const STOP_MS = 3_000;
 
 /** Settings that shape what is opened once at start. */
 const NEEDS_RESTART = ['state_dir', 'runtime_dir', 'host', 'prometheus'] as const;
+const NEEDS_RESTART_LOG = ['file', 'format'] as const;
 
 /** A configuration that can be run. */
 export type Runnable = Checked & { config: Config };
@@ -58,6 +59,7 @@ export class Agent {
   #problem: string | null = null;
   #state: AgentStatus['state'] = 'starting';
   #reloading: Promise<ReloadReport> | undefined;
+  #nextReload: Promise<ReloadReport> | undefined;
   #prometheus: { stop(): Promise<void> } | undefined;
 
   constructor(options: Options) {
@@ -145,9 +147,19 @@ export class Agent {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Reads the configuration and puts it in force, whole or not at all. Calls at the same time share one reading. */
+  /**
+   * Reads the configuration and puts it in force, whole or not at all. What is read is never older than the call: calls
+   * that come while one reads share the next reading.
+   */
   reload(): Promise<ReloadReport> {
-    this.#reloading ??= this.#reload().finally(() => {
+    if (this.#reloading) {
+      this.#nextReload ??= this.#reloading.then(() => {
+        this.#nextReload = undefined;
+        return this.reload();
+      });
+      return this.#nextReload;
+    }
+    this.#reloading = this.#reload().finally(() => {
       this.#reloading = undefined;
     });
     return this.#reloading;
@@ -156,24 +168,32 @@ export class Agent {
   async #reload(): Promise<ReloadReport> {
     const { check, log, host } = this.#options;
     let problems: Problem[] = [];
+    // First, and whatever becomes of the rest: a log that was rotated must not be written to under its old name.
+    log.reopen();
     try {
-      const { checked } = await check();
+      // Before the reading: what changes during it is another change.
       this.#watch.accept();
+      const { checked } = await check();
       problems = checked?.problems ?? [];
       if (!checked?.config) throw new Error(problems.find((one) => one.severity === 'error')?.message ?? 'it could not be read');
       const before = this.#checked.config;
       const held = NEEDS_RESTART.filter((name) => JSON.stringify(checked.config?.[name]) !== JSON.stringify(before[name]));
-      const config: Config = { ...checked.config, ...Object.fromEntries(held.map((name) => [name, before[name]])) };
+      const heldLog = NEEDS_RESTART_LOG.filter((name) => checked.config?.log[name] !== before.log[name]);
+      const config: Config = {
+        ...checked.config,
+        ...Object.fromEntries(held.map((name) => [name, before[name]])),
+        log: { ...before.log, level: checked.config.log.level },
+      };
       await this.#deliveries.apply(config);
       this.#spool.setBounds(config.outbox.max_bytes, config.outbox.min_free_bytes);
       this.#sampler.apply(config);
       this.#scheduler.setInterval(config.interval);
       log.setLevel(config.log.level);
-      log.reopen();
       this.#checked = { ...checked, config };
       this.#loaded = host.now();
-      this.#problem = held.length > 0 ? `changed, but in force only after a restart: ${held.join(', ')}` : null;
-      log.info({ file: checked.file, ...(held.length > 0 && { needs_restart: held }) }, 'configuration reloaded');
+      const waiting = [...held, ...heldLog.map((name) => `log.${name}`)];
+      this.#problem = waiting.length > 0 ? `changed, but in force only after a restart: ${waiting.join(', ')}` : null;
+      log.info({ file: checked.file, ...(waiting.length > 0 && { needs_restart: waiting }) }, 'configuration reloaded');
       this.#meters.reload(true);
       return { ok: true, problems };
     } catch (error) {

@@ -178,6 +178,6 @@ class DebugSwitch {
  * wait for it without end: becoming another program does not.
  */
 function leave(hung: number): void {
-  if (hung > 0 && process.platform === 'linux') process.execve?.('/bin/true', ['true'], {});
+  if (hung > 0 && process.platform === 'linux') process.execve?.(process.execPath, ['scout-agent', '--eval', ''], {});
   process.exit(0);
 }

@@ -15,6 +15,7 @@ export class Watch {
   readonly #period: number;
   #seen = '';
   #timer: NodeJS.Timeout | undefined;
+  #settling: NodeJS.Timeout | undefined;
 
   constructor(paths: () => string[], onChange: () => void, period = PERIOD_MS) {
     this.#paths = paths;
@@ -27,24 +28,26 @@ export class Watch {
     this.#timer = setInterval(() => this.#look(), this.#period);
   }
 
-  /** Takes what is there now as known: after a reload by other means. */
+  /** Takes what is there now as known: when somebody is about to read it. */
   accept(): void {
     this.#seen = this.#signature();
   }
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#settling);
   }
 
   #look(): void {
     const now = this.#signature();
     if (now === this.#seen) return;
-    const settle = setTimeout(() => {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => {
       if (this.#signature() !== now) return;
       this.#seen = now;
       this.#onChange();
     }, SETTLE_MS);
-    settle.unref();
+    this.#settling.unref();
   }
 
   #signature(): string {

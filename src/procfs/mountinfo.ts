@@ -10,7 +10,7 @@ export interface Mount {
   type: string;
   /** `/dev/sda1`, `server:/export`, `tmpfs`. */
   source: string;
-  /** The mount or the file system itself is read-only. */
+  /** The file system itself is read-only, as after an error; not merely this view of it, as in a sandbox (ProtectSystem=). */
   readOnly: boolean;
 }
 
@@ -21,7 +21,7 @@ export function parseMountinfo(text: string): Mount[] {
     const dash = text.indexOf(' - ', from);
     if (dash < 0 || dash > to) return;
     const [, , device, root, mountPoint, options] = words(text, from, dash);
-    const [type, source, superOptions = ''] = words(text, dash + 3, to);
+    const [type, source, superOptions] = words(text, dash + 3, to);
     if (!device || !root || !mountPoint || !options || !type || source === undefined) return;
     mounts.push({
       device,
@@ -29,7 +29,7 @@ export function parseMountinfo(text: string): Mount[] {
       mountPoint: unescaped(mountPoint),
       type,
       source: unescaped(source),
-      readOnly: isReadOnly(options) || isReadOnly(superOptions),
+      readOnly: isReadOnly(superOptions || options),
     });
   });
   return mounts;
