@@ -37,12 +37,15 @@ export interface SenderStatus {
   name: string;
   endpoint: string;
   state: 'starting' | 'delivering' | 'retrying' | 'unauthorized' | 'forbidden';
+  /** Heartbeats not yet delivered there. */
   pending: number;
+  /** Last accepted: when (RFC 3339) and which sequence; null before the first. */
   last_accepted: { time: string; instance: string; sequence: number } | null;
+  /** Fingerprint the service accepted, and its slot. */
   fingerprint: string | null;
   slot: string | null;
   previous_key_valid_until: string | null;
-  /** `next_attempt_in` is in seconds. */
+  /** The failure in force, null when delivering; `next_attempt_in` is in seconds. */
   problem: { since: string; reason: string; detail: string; next_attempt_in: number } | null;
   accepted: number;
   duplicates: number;

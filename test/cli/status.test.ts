@@ -37,6 +37,7 @@ const status: AgentStatus = {
       problem: { since: at(60), reason: 'refused', detail: 'ECONNREFUSED', next_attempt_in: 8_000 },
       accepted: 17,
       duplicates: 0,
+      failures: 3,
     },
   ],
   collectors: [

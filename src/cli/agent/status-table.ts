@@ -1,4 +1,6 @@
-import type { AgentStatus, CollectorStatus, DestinationStatus } from '../../agent/control.ts';
+import type { AgentStatus } from '../../agent/control.ts';
+import type { CollectorStatus } from '../../collectors/runner.ts';
+import type { SenderStatus } from '../../delivery/sender.ts';
 import { formatBytes, formatDuration } from '../../support/durations.ts';
 import { paint, table } from '../output.ts';
 
@@ -39,7 +41,7 @@ function cost({ rss, private: own, cpu_seconds: seconds }: AgentStatus['process'
   return `${formatBytes(rss)} resident${own === null ? '' : `, ${formatBytes(own)} of it private`}, ${seconds.toFixed(2)} s of processor time`;
 }
 
-function destinations(found: DestinationStatus[], now: number): string {
+function destinations(found: SenderStatus[], now: number): string {
   const rows = found.map(({ name, endpoint, state, pending, accepted, last_accepted: last, problem }) => [
     name,
     endpoint,
