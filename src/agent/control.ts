@@ -1,7 +1,7 @@
 import type { CollectorStatus } from '../collectors/runner.ts';
 import type { Outcome } from '../delivery/heartbeats.ts';
+import type { LossStatus } from '../delivery/losses.ts';
 import type { SenderStatus } from '../delivery/sender.ts';
-import type { LossStatus } from '../delivery/spool.ts';
 import type { Problem } from '../support/errors.ts';
 import type { Usage } from './meters.ts';
 
