@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { agent, count, lines, statusBecomes, statusOf } from '../helpers/agent-life.ts';
+import { agent, count, statusBecomes, statusOf } from '../helpers/agent-life.ts';
 import { AGENT, Bench, freePort, Running, run } from '../helpers/programs.ts';
 
 /* The running agent as an administrator meets it: the built program, a real hub, signals, and what `status` says. */

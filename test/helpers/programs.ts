@@ -142,17 +142,17 @@ export class Bench {
     return JSON.parse(await this.hubCommand(['server', 'show', name, '--json']));
   }
 
-  /** Writes `agent.yml` for an agent with its own state folder; `more` is further YAML. */
-  configure(name: string, key: string, more = ''): string {
+  /** Writes `agent.yml` for an agent with its own state folder; `more` is further YAML, `service` another one than the hub. */
+  configure(name: string, key: string, more = '', service = { endpoint: this.endpoint, ca: join(this.data, 'ca.pem') }): string {
     const path = join(this.folder, `${name}.yml`);
     const state = join(this.folder, `${name}-state`);
     writeFileSync(
       path,
       `api:
-  endpoint: ${this.endpoint}
+  endpoint: ${service.endpoint}
   key: ${key}
 tls:
-  ca_file: ${join(this.data, 'ca.pem')}
+  ca_file: ${service.ca}
 state_dir: ${state}
 runtime_dir: ${join(state, 'run')}
 ${more}`,
