@@ -5,10 +5,10 @@ const HEADER = 32;
 const FRAME_HEADER = 24;
 
 /**
- * Whether the write-ahead log holds more, in its current generation, than SQLite took from it: then something that had
- * been written there was damaged (or a crash tore the last transaction, which looks the same and is treated alike).
- * Layout: https://www.sqlite.org/fileformat2.html#the_write_ahead_log. `db` must be open on the file beside it, and
- * must not have written yet.
+ * Whether the write-ahead log holds a transaction, in its current generation, that SQLite did not take from it: then
+ * something that had been committed was damaged. Frames without the end of their transaction are what a crash leaves of
+ * one that was never acknowledged, and mean nothing. `db` must be open on the file beside it, and must not have written
+ * yet. Layout: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
  */
 export function walIsCutShort(db: DatabaseSync, path: string): boolean {
   const taken = (db.prepare('PRAGMA wal_checkpoint(NOOP)').get() as { log: number }).log;
@@ -19,9 +19,10 @@ export function walIsCutShort(db: DatabaseSync, path: string): boolean {
     const step = FRAME_HEADER + header.readUInt32BE(8);
     const salts = header.subarray(16, 24);
     const frame = Buffer.alloc(FRAME_HEADER);
-    // Frames of a generation carry the salts of the header; what older ones left behind carries others.
+    // Frames of a generation carry the salts of the header; what older ones left behind carries others. The last frame
+    // of a transaction, which is written last, carries the size of the database after it.
     for (let at = HEADER + Math.max(0, taken) * step; readSync(file, frame, 0, FRAME_HEADER, at) === FRAME_HEADER; at += step)
-      if (frame.subarray(8, 16).equals(salts)) return true;
+      if (frame.subarray(8, 16).equals(salts) && frame.readUInt32BE(4) !== 0) return true;
     return false;
   } finally {
     closeSync(file);
