@@ -1,4 +1,5 @@
 import type { Heartbeat, Inventory, Metric, MetricType, Point } from '../protocol/heartbeat.ts';
+import { unitOf } from './units.ts';
 
 /*
  * What heartbeats are in OpenTelemetry's data model (opentelemetry.io/docs/specs/otel/metrics/data-model). Metric
@@ -80,8 +81,10 @@ function addMetrics(resource: OtlpResource & { index: Map<string, OtlpMetric> },
   const boot = BigInt(Math.round((heartbeat.host.boot_time ?? 0) * 1_000)) * 1_000_000n;
   // A count that begins after it was read is refused; clocks that were set back make such.
   const start = boot > 0n && boot <= time ? boot : 0n;
-  for (const { name, unit, type, attributes, points } of heartbeat.metrics) {
+  for (const sampled of heartbeat.metrics) {
+    const { name, type, attributes, points } = sampled;
     if (points.length === 0) continue;
+    const unit = unitOf(sampled);
     const key = `${name}\n${unit}\n${type}`;
     let metric = resource.index.get(key);
     if (!metric) {

@@ -1,4 +1,5 @@
 import type { Metric } from '../protocol/heartbeat.ts';
+import { unitOf } from './units.ts';
 
 /*
  * OpenTelemetry's names as Prometheus' (opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics):
@@ -31,7 +32,9 @@ const UNITS: Record<string, string> = {
 };
 
 /** `system.cpu.time` in seconds, a counter → `system_cpu_time_seconds_total`. */
-export function metricName({ name, unit, type }: Pick<Metric, 'name' | 'unit' | 'type'>): string {
+export function metricName(metric: Pick<Metric, 'name' | 'unit' | 'type'>): string {
+  const { name, type } = metric;
+  const unit = unitOf(metric);
   const words = name.split(/[^A-Za-z0-9:]+/).filter(Boolean);
   const suffixes = [...unitWords(unit)];
   if (unit === '1' && type === 'gauge') suffixes.push('ratio');

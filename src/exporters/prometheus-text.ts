@@ -1,5 +1,6 @@
 import type { Metric, Point } from '../protocol/heartbeat.ts';
 import { labelName, metricName } from './prometheus-names.ts';
+import { unitOf } from './units.ts';
 
 /** Content type of what `renderPrometheus` returns. */
 export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -24,7 +25,8 @@ export function renderPrometheus(metrics: Metric[]): string {
     const type = metric.type === 'counter' ? 'counter' : 'gauge';
     let family = families.get(name);
     if (!family) {
-      family = { type, help: metric.unit === '' ? metric.name : `${metric.name}, unit ${metric.unit}`, series: new Map() };
+      const unit = unitOf(metric);
+      family = { type, help: unit === '' ? metric.name : `${metric.name}, unit ${unit}`, series: new Map() };
       families.set(name, family);
     }
     if (family.type === type) addSeries(family, name, metric);

@@ -78,6 +78,13 @@ describe('toOtlp, encodeOtlp', () => {
     });
   });
 
+  it('sends flags without a unit: a receiver would make ratios of them', () => {
+    const flag: Metric = { name: 'scout.collector.success', unit: '1', type: 'gauge', attributes: ['collector'], points: [['cpu', 1]] };
+    const { metrics } = send([sampleHeartbeat({ metrics: [flag, { ...flag, name: 'scout.pressure.ratio' }] })])[0]!;
+    expect(metrics['scout.collector.success']?.unit ?? '').toBe('');
+    expect(metrics['scout.pressure.ratio']?.unit).toBe('1');
+  });
+
   it('makes an updowncounter a sum that is not monotonic and has no start, and a gauge a gauge', () => {
     const { metrics } = send([sampleHeartbeat()])[0]!;
     expect(metrics['system.memory.usage']!.sum).toEqual({ aggregationTemporality: 2, dataPoints: expect.any(Array) });

@@ -9,6 +9,8 @@ describe('metricName', () => {
     ['system.disk.operations', '{operation}', 'counter', 'system_disk_operations_total'],
     ['scout.pressure.ratio', '1', 'gauge', 'scout_pressure_ratio'],
     ['system.cpu.utilization', '1', 'gauge', 'system_cpu_utilization_ratio'],
+    ['scout.network.up', '1', 'gauge', 'scout_network_up'],
+    ['scout.filesystem.readonly', '1', 'gauge', 'scout_filesystem_readonly'],
     ['some.share', '1', 'updowncounter', 'some_share'],
     ['scout.temperature', 'Cel', 'gauge', 'scout_temperature_celsius'],
     ['scout.entropy.available', 'bit', 'gauge', 'scout_entropy_available_bit'],
