@@ -49,7 +49,6 @@ export function sinceOf({ server, latest }: Pick<FleetRow, 'server' | 'latest'>,
 /** Registers a server and makes its key. Throws HUB_SERVER_EXISTS, HUB_SERVER_NAME. */
 export async function addServer(hub: Registry, name: string, policy: Policy, graceMs: number): Promise<AddedServer> {
   if (!/^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,127}$/u.test(name)) throw new ScoutError('HUB_SERVER_NAME', {});
-  if (await hub.store.serverByName(name)) throw new ScoutError('HUB_SERVER_EXISTS', { name });
   const key = randomBytes(32).toString('hex');
   const createdAt = hub.now();
   const server: Server = { id: randomUUID(), name, policy, graceMs, createdAt };
@@ -76,7 +75,7 @@ export async function listServers(hub: Registry): Promise<ServerSummary[]> {
 /** All that is known of one server. Throws HUB_SERVER_UNKNOWN. */
 export async function showServer(hub: Registry, name: string): Promise<ServerDetails> {
   const { store } = hub;
-  const row = (await store.fleet()).find((one) => one.server.name === name);
+  const row = await store.standing(name);
   if (!row) throw new ScoutError('HUB_SERVER_UNKNOWN', { name });
   const { server } = row;
   return {

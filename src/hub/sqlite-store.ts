@@ -84,6 +84,10 @@ export class SqliteStore implements Store {
     return this.#servers.fleet();
   }
 
+  async standing(name: string) {
+    return this.#servers.standing(name);
+  }
+
   async inventory(serverId: string): Promise<string | null> {
     return this.#servers.inventory(serverId);
   }

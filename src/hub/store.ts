@@ -86,6 +86,7 @@ export interface Store {
   /** Identity of this installation: made once, kept. */
   serviceId(): Promise<string>;
 
+  /** Throws HUB_SERVER_EXISTS for a name that is taken. */
   addServer(server: Server, key: ServerKey): Promise<void>;
   removeServer(id: string): Promise<void>;
   servers(): Promise<Server[]>;
@@ -109,13 +110,17 @@ export interface Store {
   refusals(serverId: string): Promise<Record<string, number>>;
   instances(serverId: string): Promise<Instance[]>;
 
+  /** Every server, by name. */
   fleet(): Promise<FleetRow[]>;
+  /** The fleet's row of one server. */
+  standing(name: string): Promise<FleetRow | undefined>;
   inventory(serverId: string): Promise<string | null>;
   /** Frames sampled in [from, to), oldest first. */
   recent(serverId: string, from: number, to: number): Promise<{ time: number; frame: Uint8Array }[]>;
   /** Drops heartbeats received before a time, and sessions unseen for a week before it; what was counted stays. */
   prune(before: number): Promise<number>;
 
+  /** Throws HUB_USER_EXISTS for a name that is taken. */
   addUser(user: User): Promise<void>;
   users(): Promise<User[]>;
   userByName(name: string): Promise<User | undefined>;

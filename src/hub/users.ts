@@ -14,7 +14,6 @@ export async function addUser(store: Store, name: string, role: User['role'], pa
   const got = [...password].length;
   if (got < PASSWORD_LEAST) throw new ScoutError('HUB_PASSWORD_WEAK', { got, least: PASSWORD_LEAST });
   if (!/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,127}$/u.test(name)) throw new ScoutError('HUB_USER_NAME');
-  if (await store.userByName(name)) throw new ScoutError('HUB_USER_EXISTS', { name });
   const user: User = { id: randomUUID(), name, role, passwordHash: await hashPassword(password) };
   await store.addUser(user);
   return user;

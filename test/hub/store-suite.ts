@@ -72,7 +72,7 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
     it('refuses a second server of a name, and leaves nothing of it', async () => {
       await add('a');
       const again = registered('a');
-      await expect(store.addServer(again.server, again.key)).rejects.toThrow();
+      await expect(store.addServer(again.server, again.key)).rejects.toMatchObject({ code: 'HUB_SERVER_EXISTS' });
       expect(await store.findKey(again.key.hash)).toBeUndefined();
     });
 
@@ -221,6 +221,9 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
           accepted: 2,
         },
       ]);
+      await add('b');
+      expect(await store.standing('a')).toEqual((await store.fleet())[0]);
+      expect(await store.standing('c')).toBeUndefined();
     });
 
     it('tells since when heartbeats have come in without a break', async () => {
@@ -266,7 +269,7 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
     it('keeps users and their sessions', async () => {
       const user = { id: randomUUID(), name: 'ada', role: 'admin' as const, passwordHash: 'x' };
       await store.addUser(user);
-      await expect(store.addUser({ ...user, id: randomUUID() })).rejects.toThrow();
+      await expect(store.addUser({ ...user, id: randomUUID() })).rejects.toMatchObject({ code: 'HUB_USER_EXISTS' });
       const session = { hash: hash(), userId: user.id, createdAt: 1, lastSeen: 1 };
       await store.addSession(session);
       await store.touchSession(session.hash, 9);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Store } from '../../hub/store.ts';
 import { parseDuration } from '../../support/durations.ts';
-import { ScoutError } from '../../support/errors.ts';
+import { detailOf, ScoutError } from '../../support/errors.ts';
 
 /** Where the hub keeps its data unless told: the system's folder for root, the user's own for others. */
 export function defaultData(env: NodeJS.ProcessEnv = process.env): string {
@@ -26,13 +26,21 @@ export function durationOption(name: string, text: string): number {
   return ms;
 }
 
-/** Opens the store of a data folder for the time of one verb; a hub that runs on it sees what changes at once. */
+/**
+ * Opens the store of a data folder for the time of one verb; a hub that runs on it sees what changes at once. Throws
+ * HUB_DATA where the database fails: a full disk, a lock that stays.
+ */
 export async function withStore<T>(data: string, work: (store: Store) => Promise<T>): Promise<T> {
   const { SqliteStore } = await import('../../hub/sqlite-store.ts');
-  const store = SqliteStore.open(data);
   try {
-    return await work(store);
-  } finally {
-    await store.close();
+    const store = SqliteStore.open(data);
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') throw error;
+    throw new ScoutError('HUB_DATA', { path: data, detail: detailOf(error) }, {}, { cause: error });
   }
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { Session, User } from '../store.ts';
+import { unlessTaken } from './transaction.ts';
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -25,7 +26,7 @@ export class People {
   }
 
   add(user: User): void {
-    this.#add.run(user.id, user.name, user.role, user.passwordHash);
+    unlessTaken('users.name', 'HUB_USER_EXISTS', user.name, () => this.#add.run(user.id, user.name, user.role, user.passwordHash));
   }
 
   all(): User[] {

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { FleetRow, Policy, Server, ServerKey, Slot } from '../store.ts';
-import { transaction } from './transaction.ts';
+import { transaction, unlessTaken } from './transaction.ts';
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -19,6 +19,7 @@ export class Servers {
   readonly #keys: StatementSync;
   readonly #find: StatementSync;
   readonly #fleet: StatementSync;
+  readonly #standing: StatementSync;
   readonly #inventory: StatementSync;
   readonly #refuse: StatementSync;
   readonly #refusals: StatementSync;
@@ -35,11 +36,12 @@ export class Servers {
     const keys = `SELECT ${SERVER}, ${KEY} FROM keys AS k JOIN servers AS s ON s.number = k.server`;
     this.#keys = database.prepare(`${keys} WHERE s.id = ? ORDER BY k.created_at, k.id`);
     this.#find = database.prepare(`${keys} WHERE k.hash = ?`);
-    this.#fleet = database.prepare(`
+    const fleet = `
       SELECT ${SERVER}, l.*, coalesce(k.slot, l.key_slot) AS slot,
         (SELECT coalesce(sum(i.accepted), 0) FROM instances AS i WHERE i.server = s.number) AS accepted
-      FROM servers AS s LEFT JOIN latest AS l ON l.server = s.number LEFT JOIN keys AS k ON k.hash = l.key_hash
-      ORDER BY s.name`);
+      FROM servers AS s LEFT JOIN latest AS l ON l.server = s.number LEFT JOIN keys AS k ON k.hash = l.key_hash`;
+    this.#fleet = database.prepare(`${fleet} ORDER BY s.name`);
+    this.#standing = database.prepare(`${fleet} WHERE s.name = ?`);
     this.#inventory = database.prepare('SELECT body FROM inventories AS v JOIN servers AS s ON s.number = v.server WHERE s.id = ?');
     this.#refuse = database.prepare(`
       INSERT INTO refusals VALUES (coalesce((SELECT number FROM servers WHERE id = ?1), 0), ?2, ?3)
@@ -52,7 +54,9 @@ export class Servers {
 
   add(server: Server, key: ServerKey): void {
     transaction(this.#database, () => {
-      const number = this.#add.run(server.id, server.name, server.policy, server.graceMs, server.createdAt).lastInsertRowid;
+      const { id, name, policy, graceMs, createdAt } = server;
+      const added = unlessTaken('servers.name', 'HUB_SERVER_EXISTS', name, () => this.#add.run(id, name, policy, graceMs, createdAt));
+      const number = added.lastInsertRowid;
       this.#addKey.run(key.id, number, key.hash, key.slot, key.enabled ? 1 : 0, key.createdAt, key.validUntil, key.lastUsed);
     });
   }
@@ -90,22 +94,12 @@ export class Servers {
   }
 
   fleet(): FleetRow[] {
-    return this.#fleet.all().map((row) => ({
-      server: serverOf(row),
-      key: row.key_hash === null ? null : { fingerprint: String(row.key_hash).slice(0, 12), slot: row.slot as Slot },
-      latest:
-        row.time === null
-          ? null
-          : {
-              time: row.time as number,
-              received: row.received as number,
-              interval: row.interval as number,
-              agentVersion: row.agent_version as string,
-              hostName: row.host_name as string,
-              aliveSince: row.alive_since as number,
-            },
-      accepted: row.accepted as number,
-    }));
+    return this.#fleet.all().map(fleetRowOf);
+  }
+
+  standing(name: string): FleetRow | undefined {
+    const row = this.#standing.get(name);
+    return row && fleetRowOf(row);
   }
 
   inventory(serverId: string): string | null {
@@ -119,6 +113,25 @@ export class Servers {
   refusals(serverId: string): Record<string, number> {
     return Object.fromEntries(this.#refusals.all(serverId).map((row) => [String(row.status), row.count as number]));
   }
+}
+
+function fleetRowOf(row: Row): FleetRow {
+  return {
+    server: serverOf(row),
+    key: row.key_hash === null ? null : { fingerprint: String(row.key_hash).slice(0, 12), slot: row.slot as Slot },
+    latest:
+      row.time === null
+        ? null
+        : {
+            time: row.time as number,
+            received: row.received as number,
+            interval: row.interval as number,
+            agentVersion: row.agent_version as string,
+            hostName: row.host_name as string,
+            aliveSince: row.alive_since as number,
+          },
+    accepted: row.accepted as number,
+  };
 }
 
 function serverOf(row: Row): Server {

@@ -1,4 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { type ErrorCode, ScoutError } from '../../support/errors.ts';
+
+const CONSTRAINT_UNIQUE = 2_067;
 
 /** Runs `work` in one write transaction, undone as a whole when it throws. */
 export function transaction<T>(database: DatabaseSync, work: () => T): T {
@@ -10,6 +13,20 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
     return result;
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/**
+ * Runs `work`; throws `code` when the name it adds stands in `column` already. The index decides, for two programs may
+ * look at once, and both find it free.
+ */
+export function unlessTaken<T>(column: string, code: ErrorCode, name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { errcode, message } = error as Error & { errcode?: number };
+    if (errcode === CONSTRAINT_UNIQUE && message.endsWith(column)) throw new ScoutError(code, { name }, {}, { cause: error });
     throw error;
   }
 }

@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { defaultData } from '../../../src/cli/hub/common.ts';
+import { defaultData, withStore } from '../../../src/cli/hub/common.ts';
 import { tempFolder } from '../../hub/helpers.ts';
 import { ready, scoutHub, start } from './helpers.ts';
 
@@ -54,6 +55,22 @@ describe('server, key and user', () => {
       stderr: expect.stringContaining('HUB_SERVER_UNKNOWN'),
     });
     expect(JSON.parse((await scoutHub(['server', 'list', '--json', ...data])).stdout)).toEqual([]);
+  });
+
+  it('that add one name at once: one gets it, the other hears HUB_SERVER_EXISTS', async () => {
+    const both = await Promise.all([1, 2].map(() => scoutHub(['server', 'add', 'web-1', ...data])));
+    expect(both.map((one) => one.status).sort()).toEqual([0, 1]);
+    expect(both.find((one) => one.status === 1)).toMatchObject({ stdout: '', stderr: expect.stringContaining('HUB_SERVER_EXISTS') });
+  });
+
+  it('say HUB_DATA when the database fails under them', async () => {
+    const broken = withStore(data[1]!, async (store) => {
+      const other = new DatabaseSync(join(data[1]!, 'hub.db'));
+      other.exec('DROP TABLE users');
+      other.close();
+      return store.users();
+    });
+    await expect(broken).rejects.toMatchObject({ code: 'HUB_DATA', message: expect.stringContaining('no such table') });
   });
 
   it('take the password of a user from stdin, and never show it', async () => {
