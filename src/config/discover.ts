@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Problem, problem } from '../support/errors.ts';
 
@@ -16,23 +16,38 @@ export const PLACES = [
 
 /**
  * The configuration file: the one named (`--config`, then $SCOUT_CONFIG), else the first of PLACES that exists under
- * `root`; null when there is none. A named file that does not exist is a fault.
+ * `root`; null when there is none. A named file that does not exist is a fault, and so is a place
+ * that holds something else: to pass it over would be to run by a configuration that nobody meant.
  */
 export function discover(named: string | undefined, env: NodeJS.ProcessEnv, root = ''): { file: string | null; problem?: Problem } {
-  const [wanted, origin] = named !== undefined ? [named, '--config'] : [env.SCOUT_CONFIG, 'SCOUT_CONFIG'];
-  if (wanted) {
-    const file = path.resolve(wanted);
-    if (exists(file)) return { file };
-    return { file, problem: problem('CONFIG_MISSING_FILE', { path: file, origin }) };
-  }
-  return { file: PLACES.map((place) => root + place).find((place) => exists(place)) ?? null };
+  const wanted = named ?? (env.SCOUT_CONFIG || undefined);
+  const file = wanted !== undefined ? path.resolve(wanted) : PLACES.map((place) => root + place).find((place) => lstat(place));
+  if (file === undefined) return { file: null };
+  const detail = wanted === '' ? 'its path is empty' : faultOf(file);
+  if (detail === undefined) return { file };
+  const origin = named !== undefined ? '--config' : wanted !== undefined ? '$SCOUT_CONFIG' : 'one of those that are looked at';
+  return { file, problem: problem('CONFIG_MISSING_FILE', { path: wanted === '' ? '``' : file, detail, origin }) };
 }
 
-/** Also true of what this user may not look at: that is said when it is read, and better than that nothing is there. */
-function exists(file: string): boolean {
+/** Whether anything is there, be it a folder (Docker makes one where a mounted file is missing) or a dead link. */
+function lstat(file: string): boolean {
   try {
-    return statSync(file).isFile();
+    lstatSync(file);
+    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
+}
+
+/** Why it is no file to read; what this user may not look at is told when it is read. */
+function faultOf(file: string): string | undefined {
+  try {
+    const stat = statSync(file);
+    return stat.isFile() ? undefined : stat.isDirectory() ? 'it is a folder' : 'it is not a regular file';
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES') return undefined;
+    if (code === 'ELOOP') return 'it is a link that leads back to itself';
+    return lstat(file) ? 'it is a link to a file that does not exist' : 'it does not exist';
   }
 }

@@ -1,4 +1,6 @@
 import { type Place, type Problem, problem } from '../support/errors.ts';
+import { MASK } from '../support/fingerprint.ts';
+import { hideKeys } from '../support/hide.ts';
 
 const EXPECTED = 'an address such as https://scout.example.com';
 
@@ -24,12 +26,14 @@ export function checkEndpoint(name: string, text: string, place: Place): { value
   return { value: url.origin + url.pathname.replace(/\/+$/, ''), problems: [] };
 }
 
-/** A proxy's address with its password masked, fit to be shown. */
+/** An address fit to be shown: without user, password and query, and nothing of what is no address at all. */
 export function maskAddress(text: string): string {
-  if (!URL.canParse(text)) return text.includes('@') ? '********' : text;
+  // `user:password@host` without http:// before it is an address of the scheme `user:`.
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return /^[\w.-]+(:\d+)?$/.test(text) ? hideKeys(text) : MASK;
   const url = new URL(text);
-  if (url.username === '' && url.password === '') return text;
-  return `${url.protocol}//********@${url.host}${url.pathname === '/' ? '' : url.pathname}`;
+  if (url.username === '' && url.password === '' && url.search === '' && url.hash === '') return hideKeys(text);
+  const user = url.username === '' && url.password === '' ? '' : `${MASK}@`;
+  return hideKeys(`${url.protocol}//${user}${url.host}${url.pathname === '/' ? '' : url.pathname}${url.search === '' ? '' : `?${MASK}`}`);
 }
 
 /** Faults of the address of a proxy. */

@@ -1,18 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { authOf } from '../credentials/create.ts';
-import { checkKey, type KeyFormat } from '../credentials/key.ts';
+import { checkKey, isPlaceholder, type KeyFormat } from '../credentials/key.ts';
 import { parsePrivateKey, thumbprint } from '../credentials/private-key.ts';
 import { openSecret, withoutNewline } from '../secrets/open.ts';
 import { type Place, type Problem, problem, ScoutError } from '../support/errors.ts';
 import { fingerprint } from '../support/fingerprint.ts';
+import { hideKeys } from '../support/hide.ts';
 import { OPAQUE_NAMES } from './names.ts';
 import { checkPermissions } from './permissions.ts';
 import type { Source } from './resolved.ts';
-import { type Entry, findEntry, type MapNode, placeOf } from './tree.ts';
+import { type Entry, findEntry, type MapNode, nearestEntry, placeOf } from './tree.ts';
 import type { Parsed } from './validate.ts';
 
 /** What the checks of a configuration share. */
 export interface Context {
+  /** The configuration file, null when there is none. */
+  file: string | null;
   env: NodeJS.ProcessEnv;
   /** All settings as merged, with their origins. */
   root: MapNode;
@@ -35,6 +38,14 @@ export const placeOfSetting = (context: Context, name: string): Place => {
   const entry = entryOf(context, name);
   return placeOf(entry ? entry.value.at : context.empty.get(name)?.at);
 };
+
+/** Where a setting that is missing would stand: its name left empty, else the section it belongs to, else the file. */
+export function placeOfMissing(context: Context, name: string): Place {
+  const empty = placeOf(context.empty.get(name)?.at);
+  if (empty.file !== undefined) return empty;
+  const section = context.file?.endsWith('.env') ? {} : placeOf(nearestEntry(context.root, name.split('.'))?.at);
+  return section.file === undefined && context.file !== null ? { file: context.file, line: 1, column: 1 } : section;
+}
 
 /** Opens a secret setting; undefined when it cannot be (the problem is noted). */
 export function open(context: Context, name: string, text: string, label: string, place: Place): string | undefined {
@@ -70,6 +81,8 @@ export function resolveApi(context: Context, api: Parsed['api']): Parsed['api'] 
   if (key.text !== undefined) context.problems.push(...checkKey(key.label, key.text, format, key.place));
   if (privateKey.text !== undefined) usePrivateKey(context, resolved, privateKey, auth);
 
+  // Nothing of a section that is none could be read; what is missing from it cannot be told.
+  if (context.unfit.has('api')) return resolved;
   if (auth === 'jwt' ? !privateKey.set : !key.set && !(auth === 'bearer' && privateKey.set)) missing(context, auth);
   if (auth === 'jwt' && api.credential_id === undefined) {
     const params = {
@@ -77,20 +90,21 @@ export function resolveApi(context: Context, api: Parsed['api']): Parsed['api'] 
       because: 'api.auth is jwt',
       how: ' (SCOUT_CREDENTIAL_ID) to the id of the organisation credential',
     };
-    context.problems.push(problem('CONFIG_REQUIRED', params, placeOfSetting(context, 'api.credential_id')));
+    context.problems.push(problem('CONFIG_REQUIRED', params, placeOfMissing(context, 'api.credential_id')));
   }
   return resolved;
 }
 
 function missing(context: Context, auth: string): void {
-  const name = auth === 'jwt' ? 'api.private_key' : 'api.key';
-  const empty = context.empty.get(name);
-  const because = 'api.auth is jwt';
-  context.problems.push(
-    auth === 'jwt'
-      ? problem('CONFIG_REQUIRED', { name, because, how: ' (SCOUT_PRIVATE_KEY), or api.private_key_file' }, placeOf(empty?.at))
-      : problem('KEY_MISSING', { name: empty?.written ?? name }, placeOf(empty?.at)),
-  );
+  if (auth === 'jwt') {
+    const name = 'api.private_key';
+    const params = { name, because: 'api.auth is jwt', how: ' (SCOUT_PRIVATE_KEY), or api.private_key_file' };
+    context.problems.push(problem('CONFIG_REQUIRED', params, placeOfMissing(context, name)));
+    return;
+  }
+  // Which of the two was left empty tells which was meant.
+  const name = ['api.key', 'api.private_key'].find((one) => context.empty.has(one)) ?? 'api.key';
+  context.problems.push(problem('KEY_MISSING', { name: context.empty.get(name)?.written ?? name }, placeOfMissing(context, name)));
 }
 
 interface SecretText {
@@ -131,9 +145,11 @@ function fromFile(context: Context, name: string, file: string, label: string): 
   try {
     content = withoutNewline(readFileSync(file, 'utf8'));
   } catch (error) {
-    const detail = (error as NodeJS.ErrnoException).code ?? 'it cannot be read';
+    const shown = hideKeys(file);
+    const detail =
+      shown === file ? ((error as NodeJS.ErrnoException).code ?? 'it cannot be read') : `that looks like the key, which belongs in ${name}`;
     const place = placeOfSetting(context, `${name}_file`);
-    context.problems.push(problem('KEY_FILE', { name: label, path: file, detail }, place));
+    context.problems.push(problem('KEY_FILE', { name: label, path: shown, detail }, place));
     return { set: true, label, place };
   }
   context.problems.push(...checkPermissions(file));
@@ -149,6 +165,10 @@ function fromFile(context: Context, name: string, file: string, label: string): 
 
 /** Reads the private key, and puts its fingerprint and its one-line form where they belong. */
 function usePrivateKey(context: Context, api: Parsed['api'], given: SecretText, auth: string): void {
+  if (given.text !== undefined && isPlaceholder(given.text)) {
+    context.problems.push(problem('KEY_PLACEHOLDER', { name: given.label }, given.place));
+    return;
+  }
   try {
     const parsed = parsePrivateKey(given.text ?? '', given.label);
     const digest = thumbprint(parsed.key);

@@ -60,12 +60,14 @@ function loadFile(file: string, known: Map<string, string[]>): Loaded {
   } catch (error) {
     return failed(problem('FILE_UNREADABLE', { path: file, detail: (error as NodeJS.ErrnoException).code ?? detailOf(error) }, { file }));
   }
+  const noText = (detail: string) => failed(problem('CONFIG_SYNTAX', { format: format.toUpperCase(), detail }, { file }));
+  if (bytes.includes(0)) return noText('the file holds zero bytes; it is UTF-16, or no text at all');
   let text: string;
   try {
     // Takes away a byte order mark, which editors on Windows leave.
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return failed(problem('CONFIG_SYNTAX', { format: format.toUpperCase(), detail: 'the file is not UTF-8 text' }, { file }));
+    return noText('the file is not UTF-8 text');
   }
   const read = format === 'env' ? readEnv(file, text, known) : format === 'toml' ? readToml(file, text) : readYaml(file, text);
   return { file, ...read };

@@ -1,6 +1,6 @@
 import { type Problem, problem } from '../support/errors.ts';
 import { addSetting } from './formats/env.ts';
-import { nearestName, PATH_ALIASES, shownName } from './names.ts';
+import { nearestName, PATH_ALIASES, shownName, variables } from './names.ts';
 import { type Shape, settingsOf, shapeAt } from './shape.ts';
 import { dropEntry, type Entry, emptyMap, findEntry, isNull, type MapNode, type Node, placeOf } from './tree.ts';
 
@@ -18,11 +18,16 @@ export function normalise(root: MapNode, shape: Shape, problems: Problem[], empt
     addSetting(root, target.split('.'), entry, problems);
   }
   const agent = root.entries.get('agent');
-  if (agent && (isNull(agent.value) || (agent.value.kind === 'map' && agent.value.entries.size === 0))) root.entries.delete('agent');
+  if (agent && (isNull(agent.value) || agent.value.kind === 'map')) {
+    root.entries.delete('agent');
+    // Its known settings have been taken out; what is left is unknown, each by its own name.
+    if (agent.value.kind === 'map')
+      for (const [name, entry] of agent.value.entries) problems.push(unknownKey(['agent', name], entry, {}, shape));
+  }
   new Visitor(shape, problems, empty).map(root, shape, []);
 }
 
-/** YAML whose lines under `api:` lost their indentation: `api:` is empty and its settings follow at the margin. */
+/** YAML whose lines under `api:` lost their indentation, all or some: its settings follow at the margin. */
 function restoreIndentation(root: MapNode, shape: Shape, problems: Problem[]): void {
   let parent: { name: string; entry: Entry; fields: string[] } | undefined;
   for (const [name, entry] of [...root.entries]) {
@@ -32,13 +37,13 @@ function restoreIndentation(root: MapNode, shape: Shape, problems: Problem[]): v
         ...(known?.kind === 'map' ? Object.keys(known.fields) : []),
         ...Object.keys(PATH_ALIASES).flatMap((alias) => (alias.startsWith(`${name}.`) ? [alias.slice(name.length + 1)] : [])),
       ];
-      parent = isNull(entry.value) ? { name, entry, fields } : undefined;
+      parent = isNull(entry.value) || entry.value.kind === 'map' ? { name, entry, fields } : undefined;
     } else if (known) parent = undefined;
     else if (parent?.fields.includes(name)) {
       problems.push(problem('CONFIG_INDENTATION', { name, parent: parent.name }, placeOf(entry.at)));
       if (parent.entry.value.kind !== 'map') parent.entry.value = emptyMap(parent.entry.at);
       root.entries.delete(name);
-      parent.entry.value.entries.set(name, { ...entry, written: `${parent.name}.${name}` });
+      if (!parent.entry.value.entries.has(name)) parent.entry.value.entries.set(name, { ...entry, written: `${parent.name}.${name}` });
     }
   }
 }
@@ -118,16 +123,26 @@ function unknownKey(path: string[], entry: Entry, siblings: Record<string, Shape
     .filter((alias) => alias.startsWith(`${prefix}.`))
     .map((alias) => alias.slice(prefix.length + 1));
   const sibling = nearestName(own, [...Object.keys(siblings), ...aliases]);
-  const nearest = sibling ? [...path.slice(0, -1), sibling].join('.') : elsewhere(own, everything);
+  const nearest = sibling ? `\`${[...path.slice(0, -1), sibling].join('.').replaceAll('.*', '[]')}\`` : elsewhere(own, everything);
   const params = { name: shownName(path.join('.').replaceAll('.*', '[]')) };
   return nearest
-    ? problem('CONFIG_UNKNOWN_KEY', { ...params, nearest: nearest.replaceAll('.*', '[]') }, placeOf(entry.at))
+    ? problem('CONFIG_UNKNOWN_KEY', { ...params, nearest }, placeOf(entry.at))
     : problem('CONFIG_UNKNOWN_KEY_FAR', params, placeOf(entry.at));
 }
 
-/** The setting meant by a name that stands in the wrong map: `endpoint`, `api_key` or `SCOUT_API_KEY` for one under `api`. */
+/**
+ * The setting meant by a name that stands in the wrong map or is another format's: `endpoint`, `api_key`, `api.key`,
+ * `SCOUTAPIKEY` for one under `api`.
+ */
 function elsewhere(name: string, shape: Shape): string | undefined {
-  const names = settingsOf(shape).map((setting) => setting.name);
-  const plain = name.toLowerCase().replace(/^scout_/, '');
-  return names.find((known) => known.split('.').at(-1) === plain || known.replaceAll('.', '_') === plain);
+  const plain = name.toLowerCase().replaceAll(/[.-]/g, '_');
+  const known = variables(shape);
+  const path =
+    known.get(plain.toUpperCase()) ??
+    known.get(`SCOUT_${plain.toUpperCase()}`) ??
+    settingsOf(shape).find((setting) => setting.path.at(-1) === plain)?.path;
+  if (!path) return undefined;
+  return path.length === 1
+    ? `\`${path[0]}\``
+    : `\`${path.join('.')}\`: \`${path.at(-1)}\` in the section \`${path.slice(0, -1).join('.')}\``;
 }

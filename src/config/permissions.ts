@@ -16,9 +16,12 @@ export function checkPermissions(file: string): Problem[] {
   const ownGroup = groups.includes(stat.gid);
   if ((mode & 0o006) === 0 && ((mode & 0o060) === 0 || ownGroup)) return [];
   const wanted = ownGroup && (mode & 0o040) !== 0 ? '0640' : '0600';
-  const params = { path: file, mode: mode.toString(8).padStart(4, '0'), wanted };
+  const params = { path: file, mode: mode.toString(8).padStart(4, '0'), wanted, argument: quoted(file) };
   return [problem('CONFIG_PERMISSIONS', params, { file }, isMounted(file) ? 'warning' : 'error')];
 }
+
+/** A path as a shell takes it. */
+const quoted = (file: string): string => (/^[\w./:@%+=,-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`);
 
 /** Kubernetes swaps mounted secrets through a link named `..data`; Docker puts its own under /run/secrets. */
 function isMounted(file: string): boolean {

@@ -6,7 +6,7 @@ import { discover, PLACES } from './discover.ts';
 import { checkEndpoint, checkProxy } from './endpoint.ts';
 import { defaultFolders } from './folders.ts';
 import { addSetting } from './formats/env.ts';
-import { type Context, entryOf, open, placeOfSetting, resolveApi } from './keys.ts';
+import { type Context, entryOf, open, placeOfMissing, placeOfSetting, resolveApi } from './keys.ts';
 import { type Loaded, loadFiles } from './load.ts';
 import { nearestName, variables } from './names.ts';
 import { normalise } from './normalise.ts';
@@ -40,6 +40,7 @@ export function resolveConfig(options: ResolveOptions): Resolution {
   const known = variables(shape);
   const found = discover(options.file, options.env, options.root);
   const context: Context = {
+    file: found.file,
     env: options.env,
     root: emptyMap({ option: 'none' }),
     empty: new Map(),
@@ -103,7 +104,7 @@ function readEnvironment(context: Context, shape: Shape, known: Map<string, stri
     const target = known.get(variable);
     if (!target) {
       const nearest = variable.startsWith('SCOUT_') ? nearestName(variable, known.keys(), 2) : undefined;
-      if (nearest) context.problems.push(problem('CONFIG_UNKNOWN_KEY', { name: variable, nearest }, {}, 'warning'));
+      if (nearest) context.problems.push(problem('CONFIG_UNKNOWN_KEY', { name: variable, nearest: `\`${nearest}\`` }, {}, 'warning'));
       continue;
     }
     if (!value) continue;
@@ -167,8 +168,10 @@ function complete(context: Context, parsed: Parsed, options: ResolveOptions): Co
     const endpoint = checkEndpoint(label, api.endpoint, place('api.endpoint'));
     context.problems.push(...endpoint.problems);
     if (endpoint.value !== undefined) api.endpoint = endpoint.value;
-  } else if (!context.unfit.has('api.endpoint'))
-    context.problems.push(problem('CONFIG_ENDPOINT_DEFAULT', { endpoint: api.endpoint }, {}, 'warning'));
+  } else if (!context.unfit.has('api.endpoint') && !context.unfit.has('api')) {
+    const params = { endpoint: api.endpoint };
+    context.problems.push(problem('CONFIG_ENDPOINT_DEFAULT', params, placeOfMissing(context, 'api.endpoint'), 'warning'));
+  }
 
   const tls = { ...parsed.tls };
   if (tls.key_passphrase !== undefined) {
@@ -198,7 +201,8 @@ function finish(context: Context, shape: Shape, file: string | null, config: Con
     ok,
     file,
     values: listValues(context, shape, config),
-    problems: context.problems,
+    // A fault of a whole file has a place as well: its beginning.
+    problems: context.problems.map((one) => (one.file !== undefined && one.line === undefined ? { ...one, line: 1, column: 1 } : one)),
     ...(ok && { config }),
     watch: [...context.watch],
   };

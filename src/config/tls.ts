@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Place } from '../support/errors.ts';
 import { type Problem, problem } from '../support/errors.ts';
+import { hideKeys } from '../support/hide.ts';
 import { checkPermissions } from './permissions.ts';
 import type { Parsed } from './validate.ts';
 
@@ -9,7 +10,7 @@ import type { Parsed } from './validate.ts';
 export function checkTls(tls: Parsed['tls'], place: (name: string) => Place): Problem[] {
   const problems: Problem[] = [];
   const fault = (name: string, file: string, detail: string) =>
-    void problems.push(problem('TLS_FILE', { name, path: file, detail }, place(name)));
+    void problems.push(problem('TLS_FILE', { name, path: hideKeys(file), detail }, place(name)));
   const read = (name: string, file: string | undefined) => {
     if (file === undefined) return undefined;
     try {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type Problem, problem } from '../support/errors.ts';
+import { hideKeys } from '../support/hide.ts';
 import { configSchema } from './schema.ts';
 import { type Shape, shapeAt } from './shape.ts';
 import { dropEntry, findEntry, type MapNode, nearestEntry, placeOf, toPlain } from './tree.ts';
@@ -38,7 +39,8 @@ function explain(root: MapNode, shape: Shape, path: PropertyKey[]): Problem {
     .replace(/\.(\d+)(?=\.|$)/g, '[$1]');
   const entry = findEntry(root, path);
   const at = shapeAt(shape, path);
-  const expected = at === undefined || at.kind === 'map' ? 'a map of settings' : at.setting.expected;
+  const wanted = at === undefined || at.kind === 'map' ? 'a section with settings of its own' : at.setting.expected;
+  const expected = wanted === 'text' ? 'text in quotes' : wanted;
   const place = placeOf(entry?.value.at ?? nearestEntry(root, path)?.at);
   if (!entry) return problem('CONFIG_VALUE', { name, detail: 'it is missing', expected }, place);
   const variable = 'variable' in entry.value.at ? ` (from ${entry.value.at.variable})` : '';
@@ -51,5 +53,6 @@ function explain(root: MapNode, shape: Shape, path: PropertyKey[]): Problem {
 
 function show(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  const shown = hideKeys(text);
+  return shown.length > 60 ? `${shown.slice(0, 57)}…` : shown;
 }

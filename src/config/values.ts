@@ -1,4 +1,5 @@
 import { MASK } from '../support/fingerprint.ts';
+import { hideKeys } from '../support/hide.ts';
 import { maskAddress } from './endpoint.ts';
 import { type Context, entryOf } from './keys.ts';
 import type { ResolvedValue, Source } from './resolved.ts';
@@ -39,9 +40,14 @@ function one(context: Context, setting: Setting, path: (string | number)[], effe
 function shown(setting: Setting, written: unknown, effective: unknown): unknown {
   if (setting.name === 'proxy') return maskAddress(String(effective ?? written));
   if (setting.secret) return MASK;
-  if (effective === undefined) return setting.name.endsWith('endpoint') && typeof written === 'string' ? maskAddress(written) : written;
-  if (setting.measure) return written ?? setting.fallback;
-  return typeof effective === 'string' && setting.name.endsWith('endpoint') ? maskAddress(effective) : effective;
+  const value = effective === undefined ? written : setting.measure ? (written ?? setting.fallback) : effective;
+  if (setting.name.endsWith('endpoint') && typeof value === 'string') return maskAddress(value);
+  return hidden(value);
+}
+
+function hidden(value: unknown): unknown {
+  if (typeof value === 'string') return hideKeys(value);
+  return Array.isArray(value) ? value.map(hidden) : value;
 }
 
 function valueAt(config: unknown, path: string[]): unknown {

@@ -25,10 +25,10 @@ const PLACEHOLDERS = [
 export function checkKey(name: string, key: string, format: KeyFormat, place: Place = {}): Problem[] {
   const length = key.length;
   const bare = key.replace(/\s/g, '');
-  if (PLACEHOLDERS.some((pattern) => pattern.test(key.trim()))) return [problem('KEY_PLACEHOLDER', { name }, place)];
+  if (isPlaceholder(key)) return [problem('KEY_PLACEHOLDER', { name }, place)];
   const problems: Problem[] = [];
   const blank = key.search(/\s/);
-  if (blank !== -1) problems.push(problem('KEY_WHITESPACE', { name, position: blank + 1, length }, place));
+  if (blank !== -1) problems.push(problem('KEY_WHITESPACE', { name, position: blank + 1, length, what: blankName(key, blank) }, place));
   if (format === 'hex64') {
     if (bare.length !== HEX64) {
       const by = Math.abs(bare.length - HEX64);
@@ -43,4 +43,12 @@ export function checkKey(name: string, key: string, format: KeyFormat, place: Pl
     if (foreign !== -1) problems.push(problem('KEY_UNPRINTABLE', { name, position: foreign + 1, length }, place));
   }
   return problems;
+}
+
+/** Whether a text is what examples have in the place of a key. */
+export const isPlaceholder = (text: string): boolean => PLACEHOLDERS.some((pattern) => pattern.test(text.trim()));
+
+function blankName(text: string, at: number): string {
+  const names: Record<string, string> = { ' ': 'a space', '\t': 'a tab', '\n': 'a line end', '\r': 'a line end' };
+  return names[text[at] as string] ?? `U+${text.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0')}`;
 }

@@ -10,15 +10,17 @@ export interface PrivateKey {
 
 const LEAST_BITS = 2048;
 
+const PKCS1 = 'it is PKCS#1, not PKCS#8; convert its PEM with `openssl pkcs8 -topk8 -nocrypt -in OLD.pem -out NEW.pem`';
+
 /** What other PEM blocks are, for people who paste the wrong one. */
 const WRONG_PEM: Record<string, string> = {
-  'RSA PRIVATE KEY': 'it is PKCS#1, not PKCS#8; convert it with `openssl pkcs8 -topk8 -nocrypt`',
-  'ENCRYPTED PRIVATE KEY': 'it is protected by a passphrase; take that off with `openssl pkcs8`',
+  'RSA PRIVATE KEY': PKCS1,
+  'ENCRYPTED PRIVATE KEY': 'it is protected by a passphrase; take that off with `openssl pkcs8 -in OLD.pem -out NEW.pem`',
   'EC PRIVATE KEY': 'it is an EC key',
   'PUBLIC KEY': 'it is the public key',
   'RSA PUBLIC KEY': 'it is the public key',
   CERTIFICATE: 'it is a certificate',
-  'OPENSSH PRIVATE KEY': 'it is in OpenSSH’s own format; convert it with `ssh-keygen -p -m PKCS8`',
+  'OPENSSH PRIVATE KEY': 'it is in OpenSSH’s own format; convert it with `ssh-keygen -p -m PKCS8 -f FILE`',
 };
 
 /**
@@ -29,6 +31,7 @@ export function parsePrivateKey(text: string, name = 'api.private_key'): Private
   const fail = (detail: string) => new ScoutError('PRIVATE_KEY', { name, detail });
   const trimmed = text.trim().replaceAll('\\n', '\n');
   if (trimmed === '') throw fail('it is empty');
+  if (/^[0-9a-f]{64}$/i.test(trimmed)) throw fail('it is a key of 64 hexadecimal characters, which belongs in api.key');
   const der = trimmed.startsWith('-----BEGIN ') ? fromPem(trimmed, fail) : fromBase64(trimmed, fail);
   const inner = der.subarray(0, 11).toString('latin1') === '-----BEGIN ' ? fromPem(der.toString('latin1'), fail) : der;
   const key = fromDer(inner, fail);
@@ -86,7 +89,7 @@ function fromDer(der: Buffer, fail: Fail): KeyObject {
   // PKCS#8 has an algorithm after its version number, PKCS#1 another number; OpenSSL takes both under either name.
   const pkcs1 = as(() => createPrivateKey({ key: der, format: 'der', type: 'pkcs1' }));
   if (key && !(pkcs1 && isPkcs1(der))) return key;
-  if (pkcs1) throw fail('it is PKCS#1, not PKCS#8; convert it with `openssl pkcs8 -topk8 -nocrypt`');
+  if (pkcs1) throw fail(PKCS1);
   const open =
     as(() => createPublicKey({ key: der, format: 'der', type: 'spki' })) ??
     as(() => createPublicKey({ key: der, format: 'der', type: 'pkcs1' }));

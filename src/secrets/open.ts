@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Place, type Problem, problem } from '../support/errors.ts';
+import { hideKeys } from '../support/hide.ts';
 
 /** A value as it stands in the configuration, and as it is. */
 export type Opened =
@@ -19,7 +20,10 @@ export function openSecret(name: string, text: string, env: NodeJS.ProcessEnv, p
   if (!text.startsWith('systemd-cred:')) return { ok: true, value: text };
 
   const credential = text.slice('systemd-cred:'.length).trim();
-  const failed = (detail: string): Opened => ({ ok: false, problem: problem('KEY_CREDENTIAL', { name, credential, detail }, place) });
+  const failed = (detail: string): Opened => ({
+    ok: false,
+    problem: problem('KEY_CREDENTIAL', { name, credential: hideKeys(credential), detail }, place),
+  });
   if (!/^[A-Za-z0-9._@-]+$/.test(credential) || credential === '.' || credential === '..')
     return failed('a name has letters, digits and . _ @ - only');
   if (!env.CREDENTIALS_DIRECTORY) return failed('the variable CREDENTIALS_DIRECTORY is not set');

@@ -53,7 +53,7 @@ describe('discovery', () => {
   });
 
   it('wants a suffix that tells the format', () => {
-    expect(summary(new Scratch().resolve('config.json', '{}'))).toEqual(['CONFIG_FORMAT_UNKNOWN']);
+    expect(summary(new Scratch().resolve('config.json', '{}'))).toEqual(['CONFIG_FORMAT_UNKNOWN 1:1']);
   });
 });
 

@@ -13,7 +13,10 @@ export function readEnv(file: string, text: string, known: Map<string, string[]>
   const syntax = (offset: number, detail: string, severity: Problem['severity']) =>
     problems.push(problem('CONFIG_SYNTAX', { format: 'an environment file', detail }, lines.at(offset), severity));
 
-  for (const offset of strays) syntax(offset, 'the line has no `=`; systemd skips it', 'warning');
+  for (const { from, count } of runs(strays.map((offset) => lines.at(offset).line))) {
+    const which = count === 1 ? 'the line has' : `this and the ${count - 1} after it have`;
+    syntax(strays[from] as number, `${which} no \`=\`; systemd skips ${count === 1 ? 'it' : 'them'}`, 'warning');
+  }
   if (openQuote !== undefined) syntax(openQuote, 'this quote is never closed', 'error');
 
   const seen = new Map<string, Entry>();
@@ -31,11 +34,32 @@ export function readEnv(file: string, text: string, known: Map<string, string[]>
       continue;
     }
     seen.set(name, entry);
+    const comment = commentAt(text, assignment.valueAt);
+    if (comment !== undefined)
+      syntax(comment, 'what follows `#` belongs to the value; systemd takes comments on lines of their own only', 'warning');
     const path = known.get(name);
     if (path) addSetting(root, path, entry, problems);
     else if (!isNoSetting(name)) problems.push(unknownVariable(name, known.keys(), at));
   }
   return { root, problems };
+}
+
+/** Numbers that follow each other, as one run each: where in the list it begins, and how long it is. */
+function runs(numbers: number[]): { from: number; count: number }[] {
+  const found: { from: number; count: number }[] = [];
+  for (const [index, number] of numbers.entries()) {
+    const last = found.at(-1);
+    if (last && number === (numbers[index - 1] as number) + 1) last.count++;
+    else found.push({ from: index, count: 1 });
+  }
+  return found;
+}
+
+/** Offset of a `#` after white space behind a value, which a shell would take for the start of a comment. */
+function commentAt(text: string, valueAt: number): number | undefined {
+  const line = /^.*/.exec(text.slice(valueAt))?.[0] ?? '';
+  const before = /^(?:[^\s'"].*?[ \t]|(["']).*?\1[ \t]*)(?=#)/.exec(line)?.[0];
+  return before === undefined ? undefined : valueAt + before.length;
 }
 
 /** Puts a setting at its canonical path; a second alias with another value is a fault that names both. */
@@ -65,10 +89,11 @@ function placeText(entry: Entry): string {
 
 /** Files read by systemd carry variables of others: only a name that begins like ours is a fault. */
 function unknownVariable(name: string, known: Iterable<string>, at: Entry['at']): Problem {
-  const nearest = nearestName(name, known);
+  const names = [...known];
+  const nearest = names.find((one) => one === `SCOUT_${name.toUpperCase()}`) ?? nearestName(name, names);
   const severity = /^SCOUT/i.test(name) ? 'error' : 'warning';
   const place = 'file' in at ? at : {};
   return nearest
-    ? problem('CONFIG_UNKNOWN_KEY', { name: shownName(name), nearest }, place, severity)
+    ? problem('CONFIG_UNKNOWN_KEY', { name: shownName(name), nearest: `\`${nearest}\`` }, place, severity)
     : problem('CONFIG_UNKNOWN_KEY_FAR', { name: shownName(name) }, place, severity);
 }

@@ -28,6 +28,8 @@ export function readToml(file: string, text: string): Document {
 /** The library's first line, which quotes none of the text; for the usual slip, what to do. */
 function sentence(error: TomlError): string {
   const detail = (error.message.split('\n')[0] ?? '').replace('Invalid TOML document: ', '');
+  if (/control characters/.test(detail)) return 'the text goes on in the next line; a quote is missing at its end';
+  if (/in key|^key/.test(detail)) return `${/["'`]/.test(detail) ? 'invalid name' : detail}; a line is \`name = value\``;
   if (/^invalid value|numeric|lossless|leading zero|date/.test(detail))
     return `${detail.includes('"') ? 'invalid value' : detail}; text must stand in quotes`;
   return /["'`]/.test(detail) ? 'invalid value' : detail;

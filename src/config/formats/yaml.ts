@@ -1,7 +1,7 @@
 import { type ErrorCode, isAlias, isMap, isScalar, isSeq, parseDocument, type Node as YamlNode } from 'yaml';
 import { type Problem, problem } from '../../support/errors.ts';
 import { shownName } from '../names.ts';
-import { emptyMap, type MapNode, type Node } from '../tree.ts';
+import { emptyMap, type MapNode, mergeMaps, type Node } from '../tree.ts';
 import { type Document, Lines } from './document.ts';
 
 /** The library's sentences can quote the text they stumbled on, and that may be a key: these never do. */
@@ -93,11 +93,13 @@ class Tree {
       const written = path === '' ? name : `${path}.${name}`;
       const old = map.entries.get(name);
       const afterKey = scalar.range?.[1] ?? 0;
-      if (old && 'file' in old.at)
-        this.problems.push(
-          problem('CONFIG_DUPLICATE', { name: shownName(written), other: `${old.at.file}:${old.at.line}:${old.at.column}` }, place),
-        );
-      else map.entries.set(name, { written, at: place, value: this.node(value as YamlNode | null, afterKey, written) });
+      const node = this.node(value as YamlNode | null, afterKey, written);
+      if (old && 'file' in old.at) {
+        const other = `${old.at.file}:${old.at.line}:${old.at.column}`;
+        this.problems.push(problem('CONFIG_DUPLICATE', { name: shownName(written), other }, place));
+        // What stands in the second section is checked as well, and not called missing.
+        if (old.value.kind === 'map' && node.kind === 'map') mergeMaps(old.value, node);
+      } else map.entries.set(name, { written, at: place, value: node });
     }
     return map;
   }

@@ -1,0 +1,16 @@
+import { MASK } from './fingerprint.ts';
+
+/** What only a key, a token or a private key looks like: a name, a path or an address has no such run of characters. */
+const KEY_LIKE = /-----BEGIN[\s\S]*|[0-9A-Fa-f]{32,}|[\w+-]{44,}/g;
+/** Longer than any path or name: base64 with slashes in it, which the runs above would leave in pieces. */
+const LONGEST = 400;
+
+/**
+ * A value that is no secret by its name, fit to be shown: keys get pasted into the wrong setting (`key_file`, `endpoint`)
+ * and must not be shown there either. Of a path only the last part is looked at: folders of containers have long names.
+ */
+export function hideKeys(text: string): string {
+  if (text.length > LONGEST) return MASK;
+  const slash = /^\.{0,2}\//.test(text) ? text.lastIndexOf('/') + 1 : 0;
+  return text.slice(0, slash) + text.slice(slash).replace(KEY_LIKE, MASK);
+}
