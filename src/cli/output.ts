@@ -1,4 +1,5 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
+import { detailOf, formatProblem, ScoutError } from '../support/errors.ts';
 
 /** Where a verb writes: stdout for what was asked, stderr for what went on. Colours only on a terminal without NO_COLOR. */
 export const out = {
@@ -6,6 +7,20 @@ export const out = {
   json: (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
   note: (text: string): void => void process.stderr.write(`${text}\n`),
 };
+
+/**
+ * Ends the program when nobody takes its output: quietly where the reader has read enough (`| head`), with a word where
+ * it cannot be written (a full disk). Output that was lost must not look like success.
+ */
+export function endWithOutput(): void {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    const lost = new ScoutError('FILE_UNWRITABLE', { path: 'the output', detail: detailOf(error) });
+    out.note(paint('red', formatProblem(lost.problem), process.stderr));
+    process.exit(lost.exit);
+  });
+}
 
 type Style = Parameters<typeof styleText>[0];
 

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { detailOf, EXIT, formatProblem, ScoutError } from '../support/errors.ts';
 import { VERSION } from '../support/version.ts';
-import { out, paint } from './output.ts';
+import { endWithOutput, out, paint } from './output.ts';
 
 /** One verb: it adds itself to the program. Heavy modules are imported inside its action, so that `--help` stays quick. */
 export type Verb = (program: Command) => void;
@@ -22,8 +22,9 @@ export function example(command: Command, ...lines: string[]): Command {
   return command.addHelpText('after', `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}`);
 }
 
-/** Runs a program to its exit status; a verb sets `process.exitCode` where it is not 0, or throws. Nothing else in the code calls exit. */
+/** Runs a program to its exit status; a verb sets `process.exitCode` where it is not 0, or throws. */
 export async function runProgram(program: Command, argv: string[]): Promise<void> {
+  endWithOutput();
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
