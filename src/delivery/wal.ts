@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 
 const HEADER = 32;
@@ -7,7 +7,8 @@ const FRAME_HEADER = 24;
 /**
  * Whether the write-ahead log holds a transaction, in its current generation, that SQLite did not take from it: then
  * something that had been committed was damaged. Frames without the end of their transaction are what a crash leaves of
- * one that was never acknowledged, and mean nothing. `db` must be open on the file beside it, and must not have written
+ * one that was never acknowledged, and mean nothing. (A crash between the header and the page of a last frame cannot be
+ * told from damage, and counts as that: it costs a new instance, and no heartbeat.) `db` must be open on the file beside it, and must not have written
  * yet. Layout: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
  */
 export function walIsCutShort(db: DatabaseSync, path: string): boolean {
@@ -19,9 +20,10 @@ export function walIsCutShort(db: DatabaseSync, path: string): boolean {
     const step = FRAME_HEADER + header.readUInt32BE(8);
     const salts = header.subarray(16, 24);
     const frame = Buffer.alloc(FRAME_HEADER);
+    const { size } = fstatSync(file);
     // Frames of a generation carry the salts of the header; what older ones left behind carries others. The last frame
     // of a transaction, which is written last, carries the size of the database after it.
-    for (let at = HEADER + Math.max(0, taken) * step; readSync(file, frame, 0, FRAME_HEADER, at) === FRAME_HEADER; at += step)
+    for (let at = HEADER + Math.max(0, taken) * step; at + step <= size && readSync(file, frame, 0, FRAME_HEADER, at); at += step)
       if (frame.subarray(8, 16).equals(salts) && frame.readUInt32BE(4) !== 0) return true;
     return false;
   } finally {
