@@ -31,8 +31,8 @@ export const heartbeatSchema = z.object({
   sequence: z.int().min(1),
   /** Wall clock when sampled, milliseconds since the epoch. */
   time: z.int().min(0),
-  /** Seconds until the next one is due. */
-  interval: z.number().positive(),
+  /** Seconds until the next one is due: a week at most, or nobody would ever miss this server. */
+  interval: z.number().positive().max(604_800),
   agent: z.object({ version: z.string().max(64) }),
   host: z.object({
     name: z.string().min(1).max(255),

@@ -145,6 +145,17 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
       );
     });
 
+    it('keeps ten thousand gaps of an instance, the highest ones', async () => {
+      const { server, key } = await add('a');
+      const id = randomUUID();
+      const odd = Array.from({ length: 10_050 }, (_, index) => incoming(id, 2 * index + 1));
+      await store.accept(server, key, odd.slice(0, 10_000), 1);
+      await store.accept(server, key, odd.slice(10_000), 1);
+      const gaps = (await store.instances(server.id))[0]?.gaps ?? [];
+      expect([gaps.length, gaps[0], gaps.at(-1)]).toEqual([10_000, [100, 100], [20_098, 20_098]]);
+      expect(await store.accept(server, key, [incoming(id, 98), incoming(id, 100)], 1)).toEqual({ accepted: 1, duplicates: 1 });
+    });
+
     it('keeps the instances of servers apart, even under one id', async () => {
       const [a, b] = [await add('a'), await add('b')];
       const id = randomUUID();

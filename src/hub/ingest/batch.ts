@@ -6,10 +6,13 @@ import type { Incoming } from '../store.ts';
 import { decode, type Encoding } from './body.ts';
 import { explain, isHeartbeat } from './check.ts';
 import { type Frame, framesOf } from './frames.ts';
+import { isShallow } from './nesting.ts';
 
 export type BodyType = 'ndjson' | 'json';
 
 const NEWLINE = 10;
+/** Twice a usual heartbeat. Shorter JSON is not looked through before it is parsed: it cannot cost much. */
+const SHORT_BYTES = 16_384;
 
 /** Heartbeats of a body, ready for the store: all of them, or a Refusal (400 with the index, 413) and none. */
 export function batchOf(body: Buffer, encoding: Encoding, type: BodyType): Incoming[] {
@@ -76,18 +79,21 @@ function onePerLine(frames: Frame[], lines: Line[]): boolean {
 }
 
 function parse(bytes: Buffer, index: number | undefined): unknown {
+  const more = index === undefined ? {} : { index };
+  if (bytes.length > SHORT_BYTES && !isShallow(bytes)) throw new Refusal('heartbeat_invalid', 'This nests deeper than a heartbeat.', more);
   try {
     return JSON.parse(bytes.toString());
   } catch {
     // The parser's own words would quote the input.
-    throw new Refusal('heartbeat_invalid', 'This is not JSON.', index === undefined ? {} : { index });
+    throw new Refusal('heartbeat_invalid', 'This is not JSON.', more);
   }
 }
 
 function incoming(value: unknown, index: number, frame: () => Buffer): Incoming {
   if (!isHeartbeat(value)) throw new Refusal('heartbeat_invalid', `Heartbeat ${index} of the batch: ${explain(value)}.`, { index });
   return {
-    instance: value.instance,
+    // One instance, in whichever case its id is written.
+    instance: value.instance.toLowerCase(),
     sequence: value.sequence,
     time: value.time,
     interval: value.interval,

@@ -27,6 +27,7 @@ export function isHeartbeat(value: unknown): value is Heartbeat {
     isWhole(value.time, 0) &&
     Number.isFinite(interval) &&
     (interval as number) > 0 &&
+    (interval as number) <= 604_800 &&
     isObject(agent) &&
     isText(agent.version, 0, 64) &&
     isObject(host) &&

@@ -1,12 +1,20 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Instance } from '../store.ts';
 
+/**
+ * Most gaps kept of one instance; beyond that the lowest are taken as lost for good. An agent sends in order, so a gap
+ * ten thousand gaps behind is never filled, and one that skips every other number must not fill the database.
+ */
+const GAPS_MOST = 10_000;
+
 interface Counted {
   number: number;
   first: number;
   last: number;
   accepted: number;
   duplicates: number;
+  /** Whether a gap was added. */
+  torn: boolean;
 }
 
 /**
@@ -20,6 +28,7 @@ export class Sequences {
   readonly #gapAt: StatementSync;
   readonly #addGap: StatementSync;
   readonly #dropGap: StatementSync;
+  readonly #trimGaps: StatementSync;
   readonly #list: StatementSync;
   readonly #gaps: StatementSync;
 
@@ -36,6 +45,9 @@ export class Sequences {
     this.#gapAt = database.prepare('SELECT low, high FROM gaps WHERE instance = ? AND low <= ? ORDER BY low DESC LIMIT 1');
     this.#addGap = database.prepare('INSERT INTO gaps (instance, low, high) VALUES (?, ?, ?)');
     this.#dropGap = database.prepare('DELETE FROM gaps WHERE instance = ? AND low = ?');
+    this.#trimGaps = database.prepare(
+      `DELETE FROM gaps WHERE instance = ?1 AND low <= (SELECT low FROM gaps WHERE instance = ?1 ORDER BY low DESC LIMIT 1 OFFSET ${GAPS_MOST})`,
+    );
     this.#list = database.prepare(
       'SELECT i.* FROM instances AS i JOIN servers AS s ON s.number = i.server WHERE s.id = ? ORDER BY i.number',
     );
@@ -47,6 +59,7 @@ export class Sequences {
     const state = this.#open(server, instance, sequences[0] as number);
     const fresh = sequences.map((sequence) => this.#take(state, sequence));
     for (const isNew of fresh) isNew ? state.accepted++ : state.duplicates++;
+    if (state.torn) this.#trimGaps.run(state.number);
     this.#update.run(state.first, state.last, state.accepted, state.duplicates, state.number);
     return fresh;
   }
@@ -64,33 +77,38 @@ export class Sequences {
   }
 
   #open(server: number, instance: string, sequence: number): Counted {
-    const found = this.#find.get(server, instance) as unknown as Counted | undefined;
-    if (found) return { ...found };
+    const found = this.#find.get(server, instance) as unknown as Omit<Counted, 'torn'> | undefined;
+    if (found) return { ...found, torn: false };
     const { lastInsertRowid } = this.#insert.run(server, instance, sequence, sequence);
     // Nothing seen yet, so the last one stands before the first.
-    return { number: Number(lastInsertRowid), first: sequence, last: sequence - 1, accepted: 0, duplicates: 0 };
+    return { number: Number(lastInsertRowid), first: sequence, last: sequence - 1, accepted: 0, duplicates: 0, torn: false };
   }
 
   #take(state: Counted, sequence: number): boolean {
     if (sequence > state.last) {
-      if (sequence > state.last + 1) this.#addGap.run(state.number, state.last + 1, sequence - 1);
+      if (sequence > state.last + 1) this.#tear(state, state.last + 1, sequence - 1);
       state.last = sequence;
       return true;
     }
     if (sequence < state.first) {
-      if (sequence < state.first - 1) this.#addGap.run(state.number, sequence + 1, state.first - 1);
+      if (sequence < state.first - 1) this.#tear(state, sequence + 1, state.first - 1);
       state.first = sequence;
       return true;
     }
-    return this.#fill(state.number, sequence);
+    return this.#fill(state, sequence);
   }
 
-  #fill(instance: number, sequence: number): boolean {
-    const gap = this.#gapAt.get(instance, sequence) as { low: number; high: number } | undefined;
+  #fill(state: Counted, sequence: number): boolean {
+    const gap = this.#gapAt.get(state.number, sequence) as { low: number; high: number } | undefined;
     if (!gap || gap.high < sequence) return false;
-    this.#dropGap.run(instance, gap.low);
-    if (gap.low < sequence) this.#addGap.run(instance, gap.low, sequence - 1);
-    if (sequence < gap.high) this.#addGap.run(instance, sequence + 1, gap.high);
+    this.#dropGap.run(state.number, gap.low);
+    if (gap.low < sequence) this.#tear(state, gap.low, sequence - 1);
+    if (sequence < gap.high) this.#tear(state, sequence + 1, gap.high);
     return true;
+  }
+
+  #tear(state: Counted, low: number, high: number): void {
+    this.#addGap.run(state.number, low, high);
+    state.torn = true;
   }
 }

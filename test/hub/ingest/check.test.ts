@@ -29,6 +29,7 @@ const odd = fc.oneof(
   fc.constantFrom(63, 64, 65, 255, 256, 1_024, 1_025).map((length) => 'é'.repeat(length)),
   fc.constantFrom(32, 33, 34, 2_000, 2_001, 20_000, 20_001).map((length) => Array(length).fill('a')),
   fc.constantFrom(32, 33, 34).map((length) => [Array(length).fill(1)]),
+  fc.constantFrom(604_800, 604_801, 1e308, 5e-324),
   fc.constantFrom('gauge', 'counter', 'updowncounter', 'histogram'),
   fc.uuid(),
   fc.uuid().map((id) => id.toUpperCase()),
@@ -82,6 +83,11 @@ describe('isHeartbeat', () => {
       }),
       { numRuns: 1_500 },
     );
+  });
+
+  it('refuses an interval that nobody could miss a heartbeat by', () => {
+    expect(isHeartbeat(heartbeat({ interval: 604_800 }))).toBe(true);
+    expect(isHeartbeat(heartbeat({ interval: 604_801 }))).toBe(false);
   });
 
   it.each([[null], [1], ['x'], [[]], [{}]])('refuses %j', (value) => expect(isHeartbeat(value)).toBe(false));
