@@ -20,7 +20,6 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
     if (refusal.code === 'internal') hub.log?.error({ err: error }, 'a request failed');
     return refusal.response();
   });
-  app.notFound(() => new Refusal('not_found', 'There is nothing here.').response());
 
   app.get('/healthz', (c) => c.text('ok\n'));
   app.get('/readyz', async (c) => {

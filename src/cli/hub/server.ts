@@ -4,7 +4,7 @@ import { formatDuration } from '../../support/durations.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
 import { durationOption, usage, withData, withStore } from './common.ts';
-import { ago, keyTable } from './text.ts';
+import { ago, keyTable, plain } from './text.ts';
 
 interface Options {
   data: string;
@@ -63,7 +63,7 @@ async function list(options: Options): Promise<void> {
     one.fingerprint ?? '-',
     one.slot ?? '-',
     one.policy,
-    one.host_name ?? '-',
+    plain(one.host_name ?? '-'),
     one.accepted,
   ]);
   out.line(table(['NAME', 'STATE', 'LAST HEARD', 'KEY', 'SLOT', 'POLICY', 'HOST', 'HEARTBEATS'], rows));

@@ -9,6 +9,9 @@ export function ago(time: string | null, now: number): string {
   return ms < 1_000 ? 'just now' : `${formatDuration(ms)} ago`;
 }
 
+/** Text that an agent chose, for a terminal: what would steer it is left out. */
+export const plain = (text: string): string => text.replace(/\p{C}/gu, '\ufffd');
+
 /** Keys as a table: fingerprints, never more of them. */
 export function keyTable(keys: KeyView[], now: number): string {
   const rows = keys.map((key) => [

@@ -53,6 +53,11 @@ export function mountPages(app: Hono, hub: Hub): void {
       return c.html(messagePage({ title: 'Server not found', assets, person: c.get('person'), text }), 404);
     }
   });
+
+  // Last, and a route rather than a notFound handler: so that the headers and the page for people are theirs as well.
+  app.all('*', headers, readable, () => {
+    throw new Refusal('not_found', 'There is nothing here.');
+  });
 }
 
 function mountSignIn(app: Hono<PeopleEnv>, hub: Hub, sessions: Sessions, assets: Assets): void {

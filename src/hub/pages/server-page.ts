@@ -125,23 +125,28 @@ function keysSection({ keys }: ServerDetails, now: number): Markup {
 }
 
 const MOST_GAPS = 5;
+/** An agent without a lasting state folder begins a new instance at each start. */
+const MOST_INSTANCES = 10;
 
 function deliverySection({ instances }: ServerDetails): Markup {
   if (instances.length === 0) return html``;
   const heads = ['Agent instance', 'First', 'Last', 'Accepted', 'Repeated', 'Missing'];
   return html`<section class="panel wide" aria-labelledby="delivery-title"><h2 id="delivery-title">Delivery</h2>
 <table role="table" class="stacking"><thead role="rowgroup"><tr role="row">${heads.map((head, i) => html`<th scope="col" role="columnheader"${i > 0 && html` class="number"`}>${head}</th>`)}</tr></thead>
-<tbody role="rowgroup">${instances.map(
-    (one) =>
-      html`<tr role="row"><th scope="row" role="rowheader"><code title="${one.id}">${one.id.slice(0, 8)}</code></th>${[
-        one.first_sequence,
-        one.last_sequence,
-        one.accepted,
-        one.duplicates,
-      ].map(
-        (count, i) => html`<td role="cell" class="number" data-label="${heads[i + 1] ?? ''}">${formatCount(count)}</td>`,
-      )}<td role="cell" class="number" data-label="Missing">${gaps(one.gaps)}</td></tr>`,
-  )}</tbody></table></section>`;
+<tbody role="rowgroup">${instances
+    .slice(-MOST_INSTANCES)
+    .map(
+      (one) =>
+        html`<tr role="row"><th scope="row" role="rowheader"><code title="${one.id}">${one.id.slice(0, 8)}</code></th>${[
+          one.first_sequence,
+          one.last_sequence,
+          one.accepted,
+          one.duplicates,
+        ].map(
+          (count, i) => html`<td role="cell" class="number" data-label="${heads[i + 1] ?? ''}">${formatCount(count)}</td>`,
+        )}<td role="cell" class="number" data-label="Missing">${gaps(one.gaps)}</td></tr>`,
+    )}</tbody></table>
+${instances.length > MOST_INSTANCES && html`<p class="quiet">and ${formatCount(instances.length - MOST_INSTANCES)} earlier</p>`}</section>`;
 }
 
 function gaps(ranges: [number, number][]): Markup {

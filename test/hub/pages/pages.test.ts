@@ -25,7 +25,7 @@ const series = async (path: string) => (await (await hub.get(path, session)).jso
 
 describe('every page', () => {
   it('forbids inline scripts, foreign content and frames', async () => {
-    for (const path of ['/sign-in', '/', '/servers/none', '/assets/scout.css', '/api/v1/servers']) {
+    for (const path of ['/sign-in', '/', '/servers/none', '/nothing', '/assets/scout.css', '/api/v1/servers']) {
       const { headers } = await hub.get(path, session);
       const policy = headers.get('content-security-policy') ?? '';
       expect(policy).toContain("default-src 'none'");
@@ -53,6 +53,15 @@ describe('every page', () => {
     expect(again.status).toBe(304);
     expect((await hub.get('/assets/scout.css?v=old')).headers.get('cache-control')).toBe('no-cache');
     expect((await hub.get('/assets/..%2Findex.ts')).status).toBe(404);
+  });
+
+  it('that is not there is a page for people and a problem for programs', async () => {
+    const page = await hub.get('/nothing', { accept: 'text/html,*/*' });
+    expect([page.status, page.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);
+    expect(await page.text()).toContain('<a href="/">To the fleet</a>');
+    const problem = await hub.get('/api/v1/nothing', { accept: '*/*' });
+    expect([problem.status, problem.headers.get('content-type')]).toEqual([404, 'application/problem+json']);
+    expect(await problem.json()).toMatchObject({ code: 'not_found' });
   });
 
   it('has no inline script, style or handler', async () => {
@@ -129,6 +138,17 @@ describe('the page of a server', () => {
     expect(page).toContain('key refused');
     expect(page).toContain('AMD EPYC 7543P');
     expect(page).toContain('/var/lib/postgresql');
+  });
+
+  it('shows the ten newest instances of an agent that begins anew each time', async () => {
+    const { key, host } = await fillServer(hub, 'web-1', { from: 60_000 });
+    const found = await hub.store.findKey(hashKey(key));
+    const ids = Array.from({ length: 12 }, () => crypto.randomUUID());
+    for (const instance of ids)
+      await hub.store.accept(found!.server, found!.key, [incoming({ ...host.beat(hub.time), instance })], hub.time);
+    const page = await text('/servers/web-1');
+    expect(page).toContain('and 3 earlier');
+    expect(ids.map((id) => page.includes(id))).toEqual([false, false, ...Array(10).fill(true)]);
   });
 
   it('says what to do before the first heartbeat', async () => {
