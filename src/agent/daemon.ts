@@ -1,4 +1,7 @@
 import { runAgent } from './main.ts';
 
 /* The process that lives for months; started by process.ts with the program's path before the arguments of `run`. */
-void runAgent(process.argv[2] as string, process.argv.slice(3));
+const [, , program = '', ...args] = process.argv;
+// What ps(1) and top(1) show, in place of the name of Node's thread and its flags.
+process.title = ['scout-agent', 'run', ...args].join(' ');
+void runAgent(program, args);

@@ -69,8 +69,9 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
   signals.attach({
     reload: async () => {
       notifier.reloading();
-      await agent.reload();
+      const { ok } = await agent.reload();
       notifier.ready();
+      if (!ok) notifier.status('Sampling and reporting by the configuration before: the new one has faults.');
     },
     debug: () => debug.toggle(),
     stop: (signal) => end(signal),

@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
  */
 const V8_FLAGS = ['--lite-mode', '--max-semi-space-size=1'];
 
+/** SIGUSR1 would open a debugger on loopback, through which every local user could read the key. */
+const NODE_FLAGS = ['--disable-sigusr1'];
+
 /** One heap of malloc for all threads: Node's helpers each get one of their own otherwise. */
 const MALLOC = { MALLOC_ARENA_MAX: '1' };
 
@@ -26,7 +29,7 @@ export function daemonCommand(program: string, args: string[], env: NodeJS.Proce
   if (!LEAN) return { args: [program, 'run', ...args], env };
   const bundled = fileURLToPath(new URL('daemon.cjs', import.meta.url));
   const entry = existsSync(bundled) ? bundled : fileURLToPath(new URL('daemon.ts', import.meta.url));
-  return { args: [...V8_FLAGS, entry, program, ...args], env: { ...MALLOC, ...env } };
+  return { args: [...V8_FLAGS, ...NODE_FLAGS, entry, program, ...args], env: { ...MALLOC, ...env } };
 }
 
 /**

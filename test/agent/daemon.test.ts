@@ -163,6 +163,17 @@ it('toggles debug logging by SIGUSR2', async () => {
   await one.said('debug logging is off');
 });
 
+it('opens no debugger by SIGUSR1, and goes on', async () => {
+  const { config } = await server();
+  const one = await start(config);
+  one.child.kill('SIGUSR1');
+  one.child.kill('SIGUSR2');
+  await one.said('debug logging is on');
+  const accepted = (await delivers(config)).last_accepted?.sequence ?? 0;
+  await statusBecomes(config, (status) => (status.last_accepted?.sequence ?? 0) > accepted);
+  expect(one.output).not.toContain('Debugger');
+});
+
 describe('the end', () => {
   it('comes with status 0 while the service is down, and what was sampled is delivered once after the next start', async () => {
     const { name, config } = await server();
