@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { authOf } from '../credentials/create.ts';
 import { checkKey, isPlaceholder, type KeyFormat } from '../credentials/key.ts';
 import { parsePrivateKey, thumbprint } from '../credentials/private-key.ts';
-import { openSecret, withoutNewline } from '../secrets/open.ts';
+import { type Opening, openSecret, withoutNewline } from '../secrets/open.ts';
 import { type Place, type Problem, problem, ScoutError } from '../support/errors.ts';
 import { fingerprint } from '../support/fingerprint.ts';
 import { hideKeys } from '../support/hide.ts';
@@ -17,6 +17,8 @@ export interface Context {
   /** The configuration file, null when there is none. */
   file: string | null;
   env: NodeJS.ProcessEnv;
+  /** Where secrets are opened. */
+  opening: Opening;
   /** All settings as merged, with their origins. */
   root: MapNode;
   /** Settings that stand in a file with nothing after them. */
@@ -49,12 +51,12 @@ export function placeOfMissing(context: Context, name: string): Place {
 
 /** Opens a secret setting; undefined when it cannot be (the problem is noted). */
 export function open(context: Context, name: string, text: string, label: string, place: Place): string | undefined {
-  const opened = openSecret(label, text, context.env, place);
+  const opened = openSecret({ label, field: name, text }, context.opening, place);
+  for (const file of opened.files) context.watch.add(file);
   if (!opened.ok) {
     context.problems.push(opened.problem);
     return undefined;
   }
-  if (opened.file) context.watch.add(opened.file);
   context.fingerprints.set(name, fingerprint(opened.value));
   return opened.value;
 }

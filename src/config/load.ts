@@ -21,10 +21,10 @@ export interface Files {
   folder?: string;
 }
 
-type Format = 'toml' | 'yaml' | 'env';
+export type Format = 'toml' | 'yaml' | 'env';
 
 /** The format a name tells; `agent.env.yml` is YAML. */
-function formatOf(file: string): Format | undefined {
+export function formatOf(file: string): Format | undefined {
   const suffix = /\.(toml|ya?ml|env)$/i.exec(file)?.[1]?.toLowerCase();
   return suffix === 'yml' ? 'yaml' : (suffix as Format | undefined);
 }

@@ -24,6 +24,6 @@ export function checkPermissions(file: string): Problem[] {
 const quoted = (file: string): string => (/^[\w./:@%+=,-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`);
 
 /** Kubernetes swaps mounted secrets through a link named `..data`; Docker puts its own under /run/secrets. */
-function isMounted(file: string): boolean {
+export function isMounted(file: string): boolean {
   return existsSync(path.join(path.dirname(file), '..data')) || file.split(path.sep).includes('..data') || file.startsWith('/run/secrets/');
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { isReference } from '../secrets/open.ts';
+import { isReference, type Opening } from '../secrets/open.ts';
 import { ERRORS, EXIT, type Problem, problem } from '../support/errors.ts';
 import { checkDestinations } from './destinations.ts';
 import { discover, PLACES } from './discover.ts';
@@ -42,6 +42,7 @@ export function resolveConfig(options: ResolveOptions): Resolution {
   const context: Context = {
     file: found.file,
     env: options.env,
+    opening: openingOf(options),
     root: emptyMap({ option: 'none' }),
     empty: new Map(),
     unfit: new Set(),
@@ -67,6 +68,14 @@ export function resolveConfig(options: ResolveOptions): Resolution {
   context.problems.push(...problems);
   return finish(context, shape, found.file, complete(context, parsed, options));
 }
+
+/** Where the secrets of a configuration are opened. */
+export const openingOf = ({ env, uid, root, file }: ResolveOptions): Opening => ({
+  env,
+  uid,
+  ...(root !== undefined && { root }),
+  ...(file !== undefined && { config: file }),
+});
 
 /** Exit status for what was found: 0, else that of the first error, where faults of the configuration go before refused permissions. */
 export function exitOf(problems: Problem[]): number {
@@ -174,13 +183,12 @@ function complete(context: Context, parsed: Parsed, options: ResolveOptions): Co
   }
 
   const tls = { ...parsed.tls };
-  if (tls.key_passphrase !== undefined) {
-    const passphrase = open(context, 'tls.key_passphrase', tls.key_passphrase, 'tls.key_passphrase', place('tls.key_passphrase'));
-    if (passphrase !== undefined) tls.key_passphrase = passphrase;
-  }
-  context.problems.push(...checkTls(tls, place));
-  let proxy = parsed.proxy;
-  if (proxy !== undefined) proxy = open(context, 'proxy', proxy, 'proxy', place('proxy')) ?? proxy;
+  // What did not open is left out: its sealed form is no passphrase and no address.
+  const opened = (name: string, text: string | undefined) => text && open(context, name, text, name, place(name));
+  const passphrase = opened('tls.key_passphrase', tls.key_passphrase);
+  if (passphrase !== undefined) tls.key_passphrase = passphrase;
+  if (passphrase === tls.key_passphrase) context.problems.push(...checkTls(tls, place));
+  const proxy = opened('proxy', parsed.proxy);
   if (proxy !== undefined) context.problems.push(...checkProxy('proxy', proxy, place('proxy')));
 
   const folders = defaultFolders(options.env, options.uid);

@@ -1,3 +1,4 @@
+import { isReference } from '../secrets/open.ts';
 import { MASK } from '../support/fingerprint.ts';
 import { hideKeys } from '../support/hide.ts';
 import { maskAddress } from './endpoint.ts';
@@ -38,6 +39,7 @@ function one(context: Context, setting: Setting, path: (string | number)[], effe
 
 /** Durations and sizes are shown as they were written, not in the units of the program. */
 function shown(setting: Setting, written: unknown, effective: unknown): unknown {
+  if (setting.secret && typeof (effective ?? written) === 'string' && isReference(String(effective ?? written))) return MASK;
   if (setting.name === 'proxy') return maskAddress(String(effective ?? written));
   if (setting.secret) return MASK;
   const value = effective === undefined ? written : setting.measure ? (written ?? setting.fallback) : effective;

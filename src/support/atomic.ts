@@ -29,7 +29,7 @@ export function writeAtomically(path: string, content: string | Uint8Array, mode
 }
 
 /** Makes names that were added to or removed from a folder survive a power loss. */
-function syncFolder(path: string): void {
+export function syncFolder(path: string): void {
   // Windows cannot open folders; NTFS journals names by itself.
   if (process.platform === 'win32') return;
   const fd = openSync(path, 'r');

@@ -4,25 +4,10 @@
  * Sentences take parameters by name in braces; a parameter is never a secret.
  */
 
-/** Exit statuses that scripts may rely on (sysexits.h, and CLI.md). */
-export const EXIT = {
-  done: 0,
-  failed: 1,
-  usage: 64,
-  unreachable: 69,
-  again: 75,
-  refused: 77,
-  config: 78,
-} as const;
+import { config, EXIT, type Row, row } from './error-row.ts';
+import { SEALED_ERRORS } from './sealed-errors.ts';
 
-interface Row {
-  exit: number;
-  message: string;
-  remedy: string;
-}
-
-const row = (exit: number, message: string, remedy: string): Row => ({ exit, message, remedy });
-const config = (message: string, remedy: string) => row(EXIT.config, message, remedy);
+export { EXIT };
 
 export const ERRORS = {
   // --- general
@@ -106,10 +91,6 @@ export const ERRORS = {
   KEY_SHORT: config('`{name}` has {got} characters, too few for a key', 'Paste the whole key; it was probably cut.'),
   KEY_PLACEHOLDER: config('`{name}` still holds the placeholder of an example', 'Replace it by the key that the service showed.'),
   KEY_FILE: config('`{name}` names {path}, which cannot be used: {detail}', 'Correct the path, or the owner and mode of the file.'),
-  KEY_SEALED: config(
-    '`{name}` is a sealed value (enc:), and this version cannot open it',
-    'Put the plain key into the file (mode 0600), or use api.key_file or systemd-cred:NAME.',
-  ),
   KEY_CREDENTIAL: config(
     '`{name}` names the systemd credential `{credential}`, which is not there: {detail}',
     'Add LoadCredential={credential}:PATH (or LoadCredentialEncrypted=) to the unit, or run it under systemd.',
@@ -122,6 +103,8 @@ export const ERRORS = {
     '`{name}` is not an RSA private key: {detail}',
     'Give the PKCS#8 key as base64url of its DER, as PEM, or the path of a file in api.private_key_file.',
   ),
+
+  ...SEALED_ERRORS,
 
   // --- transport
   ENDPOINT_PLAIN_HTTP: config(

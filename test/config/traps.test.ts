@@ -105,7 +105,7 @@ describe('keys', () => {
     expect(summary(scratch.resolve('b.yml', yaml('systemd-cred:../key'), { env: { CREDENTIALS_DIRECTORY: credentials } }))).toEqual([
       'KEY_CREDENTIAL 2:8',
     ]);
-    expect(summary(scratch.resolve('c.yml', yaml('enc:v1:a:b:c:d')))).toEqual(['KEY_SEALED 2:8']);
+    expect(summary(scratch.resolve('c.yml', yaml('enc:v1:hkdf:a:b:c')))).toEqual(['SEALED_MALFORMED 2:8']);
   });
 });
 

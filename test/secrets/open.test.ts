@@ -11,27 +11,30 @@ function credentials(content: string): string {
   return folder;
 }
 
+const open = (text: string, env: NodeJS.ProcessEnv, place = {}) =>
+  openSecret({ label: 'api.key', field: 'api.key', text }, { env, uid: 0 }, place);
+
 describe('openSecret', () => {
   it('takes plain text as it is', () => {
-    expect(openSecret('api.key', ' plain ', {})).toEqual({ ok: true, value: ' plain ' });
+    expect(open(' plain ', {})).toEqual({ ok: true, value: ' plain ', files: [] });
   });
 
   it.each(['secret', 'secret\n', 'secret\r\n'])('reads a systemd credential holding %j', (content) => {
     const folder = credentials(content);
-    const opened = openSecret('api.key', 'systemd-cred:key', { CREDENTIALS_DIRECTORY: folder });
-    expect(opened).toEqual({ ok: true, value: 'secret', file: path.join(folder, 'key') });
+    const opened = open('systemd-cred:key', { CREDENTIALS_DIRECTORY: folder });
+    expect(opened).toEqual({ ok: true, value: 'secret', files: [path.join(folder, 'key')] });
   });
 
   it.each(['systemd-cred:absent', 'systemd-cred:', 'systemd-cred:..', 'systemd-cred:a/b'])('names what is wrong with %s', (text) => {
-    const opened = openSecret('api.key', text, { CREDENTIALS_DIRECTORY: credentials('x') }, { file: 'f', line: 2 });
+    const opened = open(text, { CREDENTIALS_DIRECTORY: credentials('x') }, { file: 'f', line: 2 });
     expect(opened).toMatchObject({ ok: false, problem: { code: 'KEY_CREDENTIAL', file: 'f', line: 2 } });
   });
 
-  it('says when there are no credentials at all, and that sealed values cannot be opened', () => {
-    expect(openSecret('api.key', 'systemd-cred:key', {})).toMatchObject({
+  it('says when there are no credentials at all, and what is no whole sealed value', () => {
+    expect(open('systemd-cred:key', {})).toMatchObject({
       problem: { message: expect.stringContaining('CREDENTIALS_DIRECTORY') },
     });
-    expect(openSecret('api.key', 'enc:v1:a:b:c:d', {})).toMatchObject({ ok: false, problem: { code: 'KEY_SEALED' } });
+    expect(open('enc:v1:hkdf:a:b:c', {})).toMatchObject({ ok: false, problem: { code: 'SEALED_MALFORMED' } });
   });
 });
 

@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fchmodSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { isMounted } from '../config/permissions.ts';
+import { syncFolder } from '../support/atomic.ts';
+import { detailOf, type ErrorCode, type Params, ScoutError } from '../support/errors.ts';
+import { recordOf } from './machines.ts';
+
+const BYTES = 32;
+
+/** Whose host key, on which machine. */
+export interface Where {
+  env: NodeJS.ProcessEnv;
+  uid: number;
+  /** Put before /etc; tests only. */
+  root?: string;
+}
+
+/**
+ * The file that sealed values open with: $SCOUT_HOST_KEY_FILE; else what systemd handed over by LoadCredential=; else
+ * root's, /etc/scout-agent/host.key, or a user's own under XDG_CONFIG_HOME. For a user who has none, root's is named
+ * when it is there: then the error says that it may not be read, which is nearer to the cause.
+ */
+export function findHostKey(where: Where): string {
+  const { CREDENTIALS_DIRECTORY: folder } = where.env;
+  if (where.env.SCOUT_HOST_KEY_FILE) return ownHostKey(where);
+  const handed = folder && path.join(folder, 'host.key');
+  if (handed && isThere(handed)) return handed;
+  const own = ownHostKey(where);
+  const system = systemHostKey(where);
+  return !isThere(own) && isThere(system) ? system : own;
+}
+
+/** The host key to seal with, made when there is none; `made` tells which. Throws the HOST_KEY_ errors and FILE_UNWRITABLE. */
+export function ensureHostKey(where: Where, typed: Params): { file: string; key: Buffer; made: boolean } {
+  const found = findHostKey(where);
+  // A user who may not read root's gets one of his own.
+  const file = found === systemHostKey(where) && where.uid !== 0 ? ownHostKey(where) : found;
+  // Beside the record of a host key that is gone, a new one would make that loss final.
+  const made = !isThere(file) && !isThere(recordOf(file)) && createHostKey(file);
+  return { file, key: readHostKey(file, typed), made };
+}
+
+/** Reads a host key. Throws HOST_KEY_MISSING, HOST_KEY_UNREADABLE, HOST_KEY_OPEN or HOST_KEY_SIZE; `typed` is for their remedies. */
+export function readHostKey(file: string, typed: Params): Buffer {
+  const fault = (code: ErrorCode, params: Params = {}) => new ScoutError(code, { ...typed, ...params, path: file });
+  let fd: number;
+  try {
+    fd = openSync(file, 'r');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw fault(missing ? 'HOST_KEY_MISSING' : 'HOST_KEY_UNREADABLE', { detail: codeOf(error) });
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw fault('HOST_KEY_UNREADABLE', { detail: 'it is not a file' });
+    if (stat.mode & 0o077 && !isGuarded(file)) {
+      throw fault('HOST_KEY_OPEN', { mode: (stat.mode & 0o777).toString(8).padStart(4, '0') });
+    }
+    const bytes = Buffer.alloc(BYTES + 1);
+    const length = stat.size > BYTES ? stat.size : readSync(fd, bytes);
+    if (length !== BYTES) throw fault('HOST_KEY_SIZE', { size: length });
+    return bytes.subarray(0, BYTES);
+  } catch (error) {
+    throw error instanceof ScoutError ? error : fault('HOST_KEY_UNREADABLE', { detail: codeOf(error) });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Makes a host key where there is none, durably and whole or not at all; false when one was there already, which is
+ * never touched: link(2) does not replace. Throws FILE_UNWRITABLE.
+ */
+export function createHostKey(file: string): boolean {
+  const folder = path.dirname(file);
+  const temporary = path.join(folder, `.host.key.${randomBytes(6).toString('hex')}`);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    const fd = openSync(temporary, 'wx', 0o400);
+    try {
+      try {
+        fchmodSync(fd, 0o400);
+        writeSync(fd, randomBytes(BYTES));
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+      linkSync(temporary, file);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw error;
+    } finally {
+      rmSync(temporary, { force: true });
+      syncFolder(folder);
+    }
+  } catch (error) {
+    throw new ScoutError('FILE_UNWRITABLE', { path: file, detail: detailOf(error) });
+  }
+}
+
+const systemHostKey = ({ root = '' }: Where): string => `${root}/etc/scout-agent/host.key`;
+
+function ownHostKey(where: Where): string {
+  const { env, uid } = where;
+  if (env.SCOUT_HOST_KEY_FILE) return path.resolve(env.SCOUT_HOST_KEY_FILE);
+  if (uid === 0) return systemHostKey(where);
+  const base =
+    env.XDG_CONFIG_HOME && path.isAbsolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : path.join(env.HOME || os.homedir(), '.config');
+  return path.join(base, 'scout-agent', 'host.key');
+}
+
+/**
+ * Whether others than we keep the file closed: systemd's credentials have an access list, which shows as a mode for the
+ * group; the mode of a mounted secret is not ours to set; Windows has no modes.
+ */
+function isGuarded(file: string): boolean {
+  return process.platform === 'win32' || /^\/run\/(user\/\d+\/)?credentials\//.test(file) || isMounted(file);
+}
+
+/** Also true of what this user may not look at. */
+function isThere(file: string): boolean {
+  try {
+    statSync(file);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? detailOf(error);
