@@ -28,7 +28,7 @@ export async function tryConnection(target: Connection, note: (step: ProofStep) 
   const host = bare(first);
   const fail = (name: ProofStep['name'], code: 'SERVICE_UNREACHABLE' | 'SERVICE_TLS', detail: string) => {
     note({ name, ok: false, detail });
-    return new ScoutError(code, { endpoint: endpoint.href, detail });
+    return new ScoutError(code, { endpoint: addressOf(endpoint), detail });
   };
 
   if (net.isIP(host) === 0) {
@@ -61,6 +61,9 @@ export async function tryConnection(target: Connection, note: (step: ProofStep) 
     socket.destroy();
   }
 }
+
+/** An address as people write it: without the slash that `URL` puts after a host alone. */
+export const addressOf = (url: URL): string => url.href.replace(/\/$/, '');
 
 const bare = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
 const port = (url: URL): number => Number(url.port || (url.protocol === 'https:' ? 443 : 80));

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import { problemSchema, type Whoami, whoamiSchema } from '../protocol/heartbeat.ts';
 import { PATHS, SERVICE } from '../protocol/wire.ts';
 import { ScoutError } from '../support/errors.ts';
-import { type Connection, networkDetail } from './connect.ts';
+import { addressOf, type Connection, networkDetail } from './connect.ts';
 import type { Credential } from './credential.ts';
 import { proxyAuthorization } from './proxy.ts';
 
@@ -36,7 +36,7 @@ export async function askWhoami(target: Connection, credential: Credential): Pro
         proxyTunnel: true,
       })
     : new undici.Agent({ connect });
-  const url = target.endpoint.href.replace(/\/+$/, '') + PATHS.whoami;
+  const url = addressOf(target.endpoint) + PATHS.whoami;
   try {
     const sent = Date.now();
     const response = await undici.request(url, {
@@ -50,7 +50,12 @@ export async function askWhoami(target: Connection, credential: Credential): Pro
     return judge(target, response.statusCode, response.headers, text, middle);
   } catch (error) {
     if (error instanceof ScoutError) throw error;
-    throw new ScoutError('SERVICE_UNREACHABLE', { endpoint: target.endpoint.href, detail: networkDetail(error) }, {}, { cause: error });
+    throw new ScoutError(
+      'SERVICE_UNREACHABLE',
+      { endpoint: addressOf(target.endpoint), detail: networkDetail(error) },
+      {},
+      { cause: error },
+    );
   } finally {
     await dispatcher.destroy();
   }
@@ -70,12 +75,12 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
 type Headers = Record<string, string | string[] | undefined>;
 
 function judge(target: Connection, status: number, headers: Headers, text: string, middle: number): Reply {
-  const unexpected = (detail: string) => new ScoutError('SERVICE_UNEXPECTED', { endpoint: target.endpoint.href, detail });
+  const unexpected = (detail: string) => new ScoutError('SERVICE_UNEXPECTED', { endpoint: addressOf(target.endpoint), detail });
   const type = String(headers['content-type'] ?? '').split(';')[0];
   const page = type === 'text/html' ? 'with a web page' : type ? `with ${type}` : 'without a type';
   if (status === 407) throw unexpected('a proxy wants a user name and password (407)');
   if (status === 429 || status === 503)
-    throw new ScoutError('SERVICE_BUSY', { endpoint: target.endpoint.href, detail: `status ${status}` });
+    throw new ScoutError('SERVICE_BUSY', { endpoint: addressOf(target.endpoint), detail: `status ${status}` });
   if (status >= 300 && status < 400) throw unexpected(`it sends us elsewhere (${status} to ${placeOf(headers.location)})`);
   if (status === 401 || status === 403) {
     const own = type === 'application/problem+json' ? problemSchema.safeParse(json(text)) : undefined;

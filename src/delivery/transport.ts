@@ -3,6 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../config/schema.ts';
+import { proxyFor } from '../credentials/proxy.ts';
 import { detailOf, ScoutError } from '../support/errors.ts';
 import { TransportError, transportError } from './failure.ts';
 
@@ -50,13 +51,13 @@ export class Transport {
   constructor({ endpoint, tls, proxy, env = process.env }: TransportOptions) {
     this.#base = new URL(endpoint);
     this.#secure = this.#base.protocol === 'https:';
-    const through = this.#secure ? proxyEnv(proxy, env) : {};
-    this.#peer = through.https_proxy ? `${this.#base.host} (or the proxy before it)` : this.#base.host;
+    const through = proxyFor(this.#base, proxy, env);
+    this.#peer = through ? `${this.#base.host} (or the proxy before it)` : this.#base.host;
     this.#agentOptions = {
       keepAlive: true,
       maxSockets: 1,
       maxFreeSockets: 1,
-      ...(this.#secure && { ...tlsFiles(tls), minVersion: 'TLSv1.2', proxyEnv: through }),
+      ...(this.#secure && { ...tlsFiles(tls), minVersion: 'TLSv1.2', proxyEnv: through ? { https_proxy: through.href } : {} }),
     };
   }
 
@@ -156,15 +157,4 @@ function tlsFiles(tls: Config['tls']): https.AgentOptions {
   };
   const [ca, cert, key] = [read('ca_file'), read('cert_file'), read('key_file')];
   return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }), ...(tls.key_passphrase && { passphrase: tls.key_passphrase }) };
-}
-
-/** What Node's agent takes its proxy from. Plain http goes to loopback only, never through a proxy: it carries the key. */
-function proxyEnv(proxy: string | undefined, env: NodeJS.ProcessEnv): Record<string, string> {
-  if (proxy) return { https_proxy: proxy };
-  const found: Record<string, string> = {};
-  for (const name of ['https_proxy', 'no_proxy']) {
-    const value = env[name] ?? env[name.toUpperCase()];
-    if (value) found[name] = value;
-  }
-  return found;
 }
