@@ -24,10 +24,10 @@ const ok = (description: string, schema: Json, type = 'application/json'): Json 
 /** Why each status comes; the words are those of the field `code`. */
 const REASONS: Record<number, string> = {
   303: 'Not signed in, or done: go to the address in Location.',
-  400: 'Not understood: heartbeat_invalid, bad_request, query_invalid. Nothing of the batch was stored.',
-  401: 'No key, or none that is good: key_missing, key_refused. For people: not signed in.',
+  400: 'Not understood: heartbeat_invalid, bad_request. Nothing of the batch was stored.',
+  401: 'No key, or none that is good: key_missing, key_refused. For people: signed_out.',
   403: 'Known, but not permitted: forbidden.',
-  404: 'Not there: not_found, server_unknown.',
+  404: 'Not there: not_found.',
   413: 'More than one request may carry: body_too_large.',
   415: 'unsupported_type, unsupported_encoding.',
   429: 'Too many failures: too_many. Retry-After says when to come back.',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../../src/hub/app.ts';
 import { SqliteStore } from '../../src/hub/sqlite-store.ts';
@@ -48,6 +49,15 @@ describe('openapi', () => {
         expect(named, path).toEqual(wanted);
       }
     }
+  });
+
+  it('names no word that the hub never says', () => {
+    const said = readFileSync(new URL('../../src/hub/problems.ts', import.meta.url), 'utf8');
+    const words = Object.values(document.paths).flatMap((item) =>
+      Object.values(item).flatMap(({ responses }) => [...JSON.stringify(responses).matchAll(/\b[a-z]+_[a-z_]+\b/g)].map(([word]) => word)),
+    );
+    expect(words).toContain('key_refused');
+    expect([...new Set(words)].filter((word) => !said.includes(`  ${word}: `))).toEqual([]);
   });
 
   it('is of version 3.1, carries the version of the hub, and the heartbeat as its schema has it', () => {

@@ -60,14 +60,16 @@ function ofDocument(text: Buffer): Incoming[] {
   );
 }
 
-/** Lines of the body; the last may lack its newline, and empty ones are passed over. */
+/** Lines of the body; the last may lack its newline, and empty ones are passed over, if they are not millions. */
 function linesOf(text: Buffer): Line[] {
   const lines: Line[] = [];
+  let empty = 0;
   for (let start = 0; start < text.length; ) {
     const newline = text.indexOf(NEWLINE, start);
     const end = newline < 0 ? text.length : newline + 1;
     if (end - start > 1) lines.push({ start, end });
-    if (lines.length > BATCH_MAX_COUNT) throw tooMany();
+    else empty++;
+    if (lines.length > BATCH_MAX_COUNT || empty > BATCH_MAX_COUNT) throw tooMany();
     start = end;
   }
   return lines;

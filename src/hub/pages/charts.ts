@@ -172,12 +172,12 @@ export function drawCharts(readings: Reading[], step: number): Chart[] {
 }
 
 function summarise(label: string, values: (number | null)[]): Chart['series'][number] {
-  let [latest, least, most]: (number | null)[] = [null, null, null];
+  let [least, most]: (number | null)[] = [null, null];
   for (const value of values) {
     if (value === null) continue;
-    latest = value;
     least = Math.min(least ?? value, value);
     most = Math.max(most ?? value, value);
   }
-  return { label, values, latest: latest ?? null, least: least ?? null, most: most ?? null };
+  // A line that ended, such as a file system that was unmounted, has no latest value: an old one would pass for it.
+  return { label, values, latest: values.at(-1) ?? null, least: least ?? null, most: most ?? null };
 }
