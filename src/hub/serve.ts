@@ -15,6 +15,8 @@ export interface ServeOptions {
   tls: TlsChoice;
   /** How long heartbeats are kept, ms. */
   retentionMs: number;
+  /** How many bytes the store may take; the oldest heartbeats make room. */
+  mostBytes: number;
   limits?: Partial<Limits>;
   log?: Log;
 }
@@ -49,10 +51,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const { port } = await server.start(options.host, options.port);
     hub.publicOrigin = originOf(options.host, port);
     const renew = () => attempt(hub, 'the certificate could not be renewed', () => server.renew(pair()));
-    const timers = [
-      setInterval(() => void prune(hub, options.retentionMs), PRUNE_EVERY_MS),
-      setInterval(() => void renew(), RENEW_EVERY_MS),
-    ];
+    const timers = [setInterval(() => void prune(hub, options), PRUNE_EVERY_MS), setInterval(() => void renew(), RENEW_EVERY_MS)];
     return {
       origin: hub.publicOrigin,
       port,
@@ -75,8 +74,12 @@ function originOf(host: string, port: number): string {
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-const prune = (hub: Hub, retentionMs: number) =>
-  attempt(hub, 'old heartbeats could not be dropped', () => hub.store.prune(hub.now() - retentionMs));
+const prune = (hub: Hub, { retentionMs, mostBytes }: ServeOptions) =>
+  attempt(hub, 'old heartbeats could not be dropped', async () => {
+    const { excess } = await hub.store.prune(hub.now() - retentionMs, mostBytes);
+    if (excess > 0)
+      hub.log?.warn({ dropped: excess, most_bytes: mostBytes }, 'heartbeats within the retention were dropped: --max-size is reached');
+  });
 
 /** What a timer does must not end the hub: it is told, and tried again next time. */
 async function attempt(hub: Hub, failure: string, work: () => unknown): Promise<void> {

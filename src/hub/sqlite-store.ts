@@ -96,8 +96,8 @@ export class SqliteStore implements Store {
     return this.#heartbeats.recent(serverId, from, to);
   }
 
-  prune(before: number): Promise<number> {
-    return this.#heartbeats.prune(before);
+  prune(before: number, mostBytes: number) {
+    return this.#heartbeats.prune(before, mostBytes);
   }
 
   async addUser(user: User): Promise<void> {

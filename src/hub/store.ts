@@ -117,8 +117,11 @@ export interface Store {
   inventory(serverId: string): Promise<string | null>;
   /** Frames sampled in [from, to), oldest first. */
   recent(serverId: string, from: number, to: number): Promise<{ time: number; frame: Uint8Array }[]>;
-  /** Drops heartbeats received before a time, and sessions unseen for a week before it; what was counted stays. */
-  prune(before: number): Promise<number>;
+  /**
+   * Drops heartbeats received before a time (`old`), then the oldest ones while the store takes more than `mostBytes`
+   * (`excess`), and sessions unseen for a week before the time; what was counted stays.
+   */
+  prune(before: number, mostBytes: number): Promise<{ old: number; excess: number }>;
 
   /** Throws HUB_USER_EXISTS for a name that is taken. */
   addUser(user: User): Promise<void>;

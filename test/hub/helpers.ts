@@ -61,7 +61,15 @@ export class TestHub {
 
   async start(options: Partial<ServeOptions> = {}): Promise<this> {
     const tls = { kind: 'self-signed' } as const;
-    this.serving = await serve({ data: this.folder.path, host: '127.0.0.1', port: 0, tls, retentionMs: 86_400_000, ...options });
+    this.serving = await serve({
+      data: this.folder.path,
+      host: '127.0.0.1',
+      port: 0,
+      tls,
+      retentionMs: 86_400_000,
+      mostBytes: 1e9,
+      ...options,
+    });
     this.server = await addServer(this.serving.hub, 'web-1', 'grace', 86_400_000);
     return this;
   }

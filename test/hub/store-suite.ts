@@ -212,10 +212,27 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
       const many = Array.from({ length: 2_500 }, (_, index) => incoming(id, index + 1));
       await store.accept(server, key, many, 1_000);
       await store.accept(server, key, [incoming(id, 2_501)], 2_000);
-      expect(await store.prune(2_000)).toBe(2_500);
-      expect(await store.prune(2_000)).toBe(0);
+      expect(await store.prune(2_000, 1e9)).toEqual({ old: 2_500, excess: 0 });
+      expect(await store.prune(2_000, 1e9)).toEqual({ old: 0, excess: 0 });
       expect(await store.recent(server.id, 0, 1e9)).toHaveLength(1);
       expect(await store.accept(server, key, [incoming(id, 1)], 3_000)).toEqual({ accepted: 0, duplicates: 1 });
+    });
+
+    it('drops the oldest while it takes more room than it may, and no more of them', async () => {
+      const { server, key } = await add('a');
+      const id = randomUUID();
+      const beat = (sequence: number) => incoming(id, sequence, { frame: randomBytes(2_000) });
+      for (const first of [1, 501, 1_001, 1_501, 2_001, 2_501])
+        await store.accept(
+          server,
+          key,
+          Array.from({ length: 500 }, (_, index) => beat(first + index)),
+          first,
+        );
+      expect(await store.prune(0, 5_000_000)).toEqual({ old: 0, excess: 1_000 });
+      expect((await store.recent(server.id, 0, 1e9))[0]?.time).toBe(10_010);
+      expect(await store.prune(0, 5_000_000)).toEqual({ old: 0, excess: 0 });
+      expect(await store.instances(server.id)).toMatchObject([{ accepted: 3_000, gaps: [] }]);
     });
 
     it('tells the fleet: the latest heartbeat and the key it came with', async () => {
@@ -300,7 +317,7 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
       const [old, fresh] = [hash(), hash()];
       await store.addSession({ hash: old, userId: user.id, createdAt: 0, lastSeen: 99 });
       await store.addSession({ hash: fresh, userId: user.id, createdAt: 0, lastSeen: 100 });
-      await store.prune(week + 100);
+      await store.prune(week + 100, 1e9);
       expect(await store.session(old)).toBeUndefined();
       expect(await store.session(fresh)).toBeDefined();
     });

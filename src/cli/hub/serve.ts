@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Serving } from '../../hub/serve.ts';
+import { parseBytes } from '../../support/durations.ts';
 import { parseListen } from '../../support/listen.ts';
 import type { LogLevel } from '../../support/logger.ts';
 import { VERSION } from '../../support/version.ts';
@@ -11,6 +12,7 @@ interface Options {
   listen: string;
   data: string;
   retention: string;
+  maxSize: string;
   tlsCert?: string;
   tlsKey?: string;
   tlsSelfSigned?: boolean;
@@ -25,7 +27,8 @@ export function verb(program: Command): void {
     .option('--tls-cert <file>', 'certificate, PEM, with its chain')
     .option('--tls-key <file>', 'private key of the certificate, PEM')
     .option('--tls-self-signed', 'certificate from an authority of our own, kept in the data folder as ca.pem')
-    .option('--retention <duration>', 'how long heartbeats are kept', '24h');
+    .option('--retention <duration>', 'how long heartbeats are kept', '24h')
+    .option('--max-size <size>', 'how much the database may hold; the oldest heartbeats make room', '10GiB');
   withData(command).action(run);
   example(command, 'scout-hub serve --listen 127.0.0.1:8443 --data ./hub --tls-self-signed');
 }
@@ -39,9 +42,11 @@ async function run(options: Options): Promise<void> {
   const tls = tlsChoice(options);
   const { host, port } = listenOn(options.listen);
   const retentionMs = durationOption('--retention', options.retention);
+  const mostBytes = parseBytes(options.maxSize);
+  if (mostBytes === undefined) throw usage(`--max-size ${options.maxSize} is not a size such as 10GiB`);
   // Nothing of a request's headers or body is ever handed to the log, so there is nothing to scrub from it.
   const log = createLogger({ level: logLevel(), format: 'auto', secrets: () => [] });
-  const serving = await serve({ data: options.data, host, port, tls, retentionMs, log });
+  const serving = await serve({ data: options.data, host, port, tls, retentionMs, mostBytes, log });
   out.note(`scout-hub ${VERSION} on ${serving.origin}, data in ${options.data}`);
   if (serving.ca) out.note(`clients trust it by its certificate authority: ${serving.ca}`);
   const ended = untilSignal(serving);

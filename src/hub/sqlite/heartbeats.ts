@@ -39,6 +39,7 @@ export class Heartbeats {
   readonly #prune: StatementSync;
   readonly #orphans: StatementSync;
   readonly #sessions: StatementSync;
+  readonly #size: StatementSync;
   #queue: Pending[] = [];
 
   constructor(database: DatabaseSync) {
@@ -58,6 +59,9 @@ export class Heartbeats {
     );
     this.#orphans = database.prepare('DELETE FROM heartbeats WHERE number IN (SELECT number FROM heartbeats WHERE server = ? LIMIT ?)');
     this.#sessions = database.prepare('DELETE FROM sessions WHERE last_seen < ?');
+    this.#size = database.prepare(
+      'SELECT (page_count - freelist_count) * page_size AS bytes FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()',
+    );
   }
 
   /** Batches that arrive in the same turn of the event loop share one commit, so one fsync serves them all. */
@@ -102,10 +106,19 @@ export class Heartbeats {
     return this.#recent.all(serverId, from, to).map((row) => ({ time: row.time as number, frame: row.frame as Uint8Array }));
   }
 
-  /** Drops the old in steps, and lets requests through between them. */
-  async prune(before: number): Promise<number> {
+  /** Drops the old in steps, then the oldest until the rest fits, and lets requests through between the steps. */
+  async prune(before: number, mostBytes: number): Promise<{ old: number; excess: number }> {
     this.#sessions.run(before - SESSION_UNSEEN_MS);
-    return this.#inSteps(() => this.#prune.run(before, PRUNE_STEP).changes);
+    const old = await this.#inSteps(() => this.#prune.run(before, PRUNE_STEP).changes);
+    const excess = await this.#inSteps(() =>
+      this.#bytesUsed() > mostBytes ? this.#prune.run(Number.MAX_SAFE_INTEGER, PRUNE_STEP).changes : 0,
+    );
+    return { old, excess };
+  }
+
+  /** Pages that dropping has freed are used again, so they do not count. */
+  #bytesUsed(): number {
+    return this.#size.get()?.bytes as number;
   }
 
   /** Drops all heartbeats of a server (by its number) in steps. */

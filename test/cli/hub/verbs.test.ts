@@ -94,6 +94,7 @@ describe('server, key and user', () => {
     [['server', 'add'], 'name'],
     [['serve', '--listen', 'nowhere', '--tls-self-signed'], '--listen nowhere'],
     [['serve', '--retention', 'long', '--tls-self-signed'], '--retention long'],
+    [['serve', '--max-size', 'big', '--tls-self-signed'], '--max-size big'],
     [['serve'], 'HUB_TLS_CHOICE'],
     [['serve', '--nonsense'], '--nonsense'],
   ])('refuse %j as wrong usage', async (args, said) => {
