@@ -34,7 +34,7 @@ const status: AgentStatus = {
       fingerprint: '0123456789ab',
       slot: 'current',
       previous_key_valid_until: null,
-      problem: { since: at(60), reason: 'refused', detail: 'ECONNREFUSED', next_attempt_in: 8_000 },
+      problem: { since: at(60), reason: 'refused', detail: 'ECONNREFUSED', next_attempt_in: 8 },
       accepted: 17,
       duplicates: 0,
       failures: 3,

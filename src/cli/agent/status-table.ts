@@ -50,7 +50,7 @@ function destinations(found: SenderStatus[], now: number): string {
     accepted,
     last ? `${age(last.time, now)} ago` : 'never',
     problem
-      ? `${problem.reason}: ${problem.detail} (since ${age(problem.since, now)}, next try in ${formatDuration(problem.next_attempt_in)})`
+      ? `${problem.reason}: ${problem.detail} (since ${age(problem.since, now)}, next try in ${formatDuration(problem.next_attempt_in * 1_000)})`
       : '',
   ]);
   return rows.length > 0 ? table(['destination', 'endpoint', 'state', 'pending', 'accepted', 'last', 'problem'], rows) : '';
