@@ -5,7 +5,7 @@ import { SqliteStore } from './sqlite-store.ts';
 import { caFile } from './tls/own.ts';
 import { loadPair, type TlsChoice } from './tls/tls.ts';
 
-const PRUNE_EVERY_MS = 60_000;
+const PRUNE_EVERY_MS = 15_000;
 const RENEW_EVERY_MS = 3_600_000;
 
 export interface ServeOptions {
@@ -78,7 +78,7 @@ const prune = (hub: Hub, { retentionMs, mostBytes }: ServeOptions) =>
   attempt(hub, 'old heartbeats could not be dropped', async () => {
     const { excess } = await hub.store.prune(hub.now() - retentionMs, mostBytes);
     if (excess > 0)
-      hub.log?.warn({ dropped: excess, most_bytes: mostBytes }, 'heartbeats within the retention were dropped: --max-size is reached');
+      hub.log?.warn({ dropped: excess }, 'heartbeats were dropped before their time: --max-size is reached, or the disk is nearly full');
   });
 
 /** What a timer does must not end the hub: it is told, and tried again next time. */

@@ -3,6 +3,7 @@ import { Heartbeats } from './sqlite/heartbeats.ts';
 import { openDatabase } from './sqlite/open.ts';
 import { People } from './sqlite/people.ts';
 import { Servers } from './sqlite/servers.ts';
+import { spareBytes } from './sqlite/spare.ts';
 import type { Incoming, Server, ServerKey, Session, Store, User } from './store.ts';
 
 /**
@@ -15,15 +16,15 @@ export class SqliteStore implements Store {
   readonly #heartbeats: Heartbeats;
   readonly #people: People;
 
-  /** Opens it, made when missing. Throws HUB_DATA, HUB_DATA_NEWER. */
-  static open(folder: string): SqliteStore {
-    return new SqliteStore(openDatabase(folder));
+  /** Opens it, made when missing; `spare` tells how many bytes it may grow. Throws HUB_DATA, HUB_DATA_NEWER. */
+  static open(folder: string, spare = () => spareBytes(folder)): SqliteStore {
+    return new SqliteStore(openDatabase(folder), spare);
   }
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, spare: () => number) {
     this.#database = database;
     this.#servers = new Servers(database);
-    this.#heartbeats = new Heartbeats(database);
+    this.#heartbeats = new Heartbeats(database, spare);
     this.#people = new People(database);
   }
 

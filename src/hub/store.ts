@@ -118,8 +118,8 @@ export interface Store {
   /** Frames sampled in [from, to), oldest first. */
   recent(serverId: string, from: number, to: number): Promise<{ time: number; frame: Uint8Array }[]>;
   /**
-   * Drops heartbeats received before a time (`old`), then the oldest ones while the store takes more than `mostBytes`
-   * (`excess`), and sessions unseen for a week before the time; what was counted stays.
+   * Drops heartbeats received before a time (`old`), then the oldest ones while the store takes more than `mostBytes` or
+   * its disk is nearly full (`excess`), and sessions unseen for a week before the time; what was counted stays.
    */
   prune(before: number, mostBytes: number): Promise<{ old: number; excess: number }>;
 

@@ -80,6 +80,26 @@ describe('SQLite file', () => {
     await two.close();
   });
 
+  it('drops the oldest heartbeats when its disk is nearly full, as many as room is wanted for, once', async () => {
+    folder = tempFolder();
+    let spare = 1e9;
+    const store = SqliteStore.open(folder.path, () => spare);
+    const { server, key } = registered('a');
+    await store.addServer(server, key);
+    const id = randomUUID();
+    const batch = (first: number) => Array.from({ length: 500 }, (_, i) => incoming(id, first + i, { frame: new Uint8Array(2_000) }));
+    for (const first of [1, 501, 1_001, 1_501, 2_001]) await store.accept(server, key, batch(first), first);
+    expect(await store.prune(0, 1e12)).toEqual({ old: 0, excess: 0 });
+    spare = -1_500_000;
+    expect(await store.prune(0, 1e12)).toEqual({ old: 0, excess: 1_000 });
+    // The file is as large as before, and what is free within it counts.
+    expect(await store.prune(0, 1e12)).toEqual({ old: 0, excess: 0 });
+    const { bytes } = await store.size();
+    await store.accept(server, key, batch(2_501), 2_501);
+    expect((await store.size()).bytes).toBe(bytes);
+    await store.close();
+  });
+
   it('commits what waits when it is closed', async () => {
     folder = tempFolder();
     const store = SqliteStore.open(folder.path);

@@ -28,6 +28,7 @@ interface Pending {
 /** The heartbeats' half of the SQLite store: what came in, once each, and a recent window of it. */
 export class Heartbeats {
   readonly #database: DatabaseSync;
+  readonly #spare: () => number;
   readonly #sequences: Sequences;
   readonly #number: StatementSync;
   readonly #insert: StatementSync;
@@ -42,8 +43,10 @@ export class Heartbeats {
   readonly #size: StatementSync;
   #queue: Pending[] = [];
 
-  constructor(database: DatabaseSync) {
+  /** `spare`: bytes by which the database may grow before its disk counts as full; negative when it does. */
+  constructor(database: DatabaseSync, spare: () => number) {
     this.#database = database;
+    this.#spare = spare;
     this.#sequences = new Sequences(database);
     this.#number = database.prepare('SELECT number FROM servers WHERE id = ?');
     this.#insert = database.prepare('INSERT INTO heartbeats (server, time, received, frame) VALUES (?, ?, ?, ?)');
@@ -60,7 +63,7 @@ export class Heartbeats {
     this.#orphans = database.prepare('DELETE FROM heartbeats WHERE number IN (SELECT number FROM heartbeats WHERE server = ? LIMIT ?)');
     this.#sessions = database.prepare('DELETE FROM sessions WHERE last_seen < ?');
     this.#size = database.prepare(
-      'SELECT (page_count - freelist_count) * page_size AS bytes FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()',
+      'SELECT page_count * page_size AS file, (page_count - freelist_count) * page_size AS used FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()',
     );
   }
 
@@ -110,15 +113,16 @@ export class Heartbeats {
   async prune(before: number, mostBytes: number): Promise<{ old: number; excess: number }> {
     this.#sessions.run(before - SESSION_UNSEEN_MS);
     const old = await this.#inSteps(() => this.#prune.run(before, PRUNE_STEP).changes);
+    const most = Math.min(mostBytes, this.#bytes().file + this.#spare());
     const excess = await this.#inSteps(() =>
-      this.#bytesUsed() > mostBytes ? this.#prune.run(Number.MAX_SAFE_INTEGER, PRUNE_STEP).changes : 0,
+      this.#bytes().used > most ? this.#prune.run(Number.MAX_SAFE_INTEGER, PRUNE_STEP).changes : 0,
     );
     return { old, excess };
   }
 
-  /** Pages that dropping has freed are used again, so they do not count. */
-  #bytesUsed(): number {
-    return this.#size.get()?.bytes as number;
+  /** Pages that dropping has freed are used again, so they do not count as used. */
+  #bytes(): { file: number; used: number } {
+    return this.#size.get() as { file: number; used: number };
   }
 
   /** Drops all heartbeats of a server (by its number) in steps. */
