@@ -75,7 +75,7 @@ export class Notifier {
   }
 
   #feed(): void {
-    const { progress, interval, monotonic = () => performance.now(), log } = this.#options;
+    const { progress, interval, monotonic = () => process.uptime() * 1_000, log } = this.#options;
     const now = monotonic();
     const reached = progress();
     if (reached !== this.#seen.progress) this.#seen = { progress: reached, at: now };

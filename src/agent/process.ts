@@ -11,8 +11,17 @@ const V8_FLAGS = ['--lite-mode', '--max-semi-space-size=1'];
 /** SIGUSR1 would open a debugger on loopback, through which every local user could read the key. */
 const NODE_FLAGS = ['--disable-sigusr1'];
 
-/** One heap of malloc for all threads: Node's helpers each get one of their own otherwise. */
-const MALLOC = { MALLOC_ARENA_MAX: '1' };
+/**
+ * glibc's malloc(3): one heap for all threads, where Node's helpers each get one of their own otherwise; and what is
+ * freed goes back to the kernel at once, such as the buffers of a compression (together about 1.5 MB; bench/agent.ts).
+ * Other libraries of C pass over these.
+ */
+const MALLOC = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '32768',
+  MALLOC_TRIM_THRESHOLD_: '16384',
+  MALLOC_TOP_PAD_: '16384',
+};
 
 /** How the daemon's process is started. */
 export interface DaemonCommand {

@@ -37,7 +37,7 @@ const MOST_UNWRITTEN = 64 * 1024;
 
 /** A logger that writes synchronously, without threads, and lets no secret through. */
 export function createLogger(options: LoggerOptions): AgentLog {
-  const { level, format, file, secrets, sink, monotonic = () => performance.now(), env = process.env } = options;
+  const { level, format, file, secrets, sink, monotonic = () => process.uptime() * 1_000, env = process.env } = options;
   const terminal = !file && !sink && isatty(2);
   const journal = !file && !sink && isJournal(env.JOURNAL_STREAM);
   const show = { time: !journal, colour: terminal && !env.NO_COLOR };
