@@ -99,9 +99,10 @@ export class Outbox {
     return this.#sequence;
   }
 
-  /** Heartbeats held, for whichever destination. */
+  /** Heartbeats held because some destination lacks them. */
   get depth(): number {
-    return this.#position - this.#first;
+    const had = this.cursors.size === 0 ? 0 : Math.min(...this.cursors.values());
+    return this.#position - Math.max(this.#first, had + 1);
   }
 
   /** Bytes of pages in use. */
@@ -128,10 +129,7 @@ export class Outbox {
    */
   begin(): void {
     if (this.#begun) return;
-    this.#transaction(() => {
-      this.#writeMeta(1);
-      this.#persist();
-    });
+    this.#transaction(() => this.#save(1));
     this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
     this.#begun = true;
     this.#markedOpen = true;
@@ -174,13 +172,15 @@ export class Outbox {
   }
 
   /**
-   * A destination has a whole batch now; what all destinations have is deleted. Where the file cannot be written this
-   * throws, and holds for this process all the same: the next write carries it along.
+   * A destination has a whole batch now; what all destinations have is deleted. A single heartbeat, the rule while all
+   * is well, is noted in memory and saved by the next write, which spares the disk half its work: a crash in between
+   * costs one repeated heartbeat, which the service knows as such. Where the file cannot be written this throws, yet holds.
    */
   delivered(destination: string, batch: Pending[]): void {
     // Rows that were dropped, and counted, while they were on their way have arrived after all.
     const late = this.cursors.size === 1 ? batch.filter((row) => row.position < this.#first).length : 0;
     this.advance(destination, batch.at(-1)?.position ?? 0);
+    if (batch.length === 1 && late === 0 && this.pending(destination) === 0) return;
     this.#transaction(() => {
       if (late > 0) this.#losses.arrived(this.#dropReason, late);
       this.#persist();
@@ -233,7 +233,7 @@ export class Outbox {
   close(): void {
     if (!this.#db.isOpen) return;
     try {
-      if (this.#markedOpen) this.#transaction(() => this.#writeMeta(0));
+      if (this.#markedOpen) this.#transaction(() => this.#save(0));
     } catch {
       // The file cannot be written: the next start sees one that was not closed, which is true.
     }
@@ -249,12 +249,13 @@ export class Outbox {
       for (const { instance, sequence, time, frame } of heartbeats)
         this.#statements.insert.run(this.#position++, instance, sequence, time, frame);
       this.#sequence = nextSequence;
-      this.#writeMeta(1);
+      this.#save(1);
       this.#trim(this.#position - 1);
     });
   }
 
-  #writeMeta(open: 0 | 1): void {
+  #save(open: 0 | 1): void {
+    this.#persist();
     this.#statements.meta.run(this.#instance, this.#sequence, this.#position, this.#machine, open);
   }
 
