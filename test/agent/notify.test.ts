@@ -11,6 +11,8 @@ function notifier(env: NodeJS.ProcessEnv, interval?: number) {
   const log: Log = { debug() {}, info() {}, warn: (_, text) => errors.push(text), error: (_, text) => errors.push(text) };
   const state = { progress: 1 };
   const it = new Notifier({
+    // The clock that the fake timers move.
+    monotonic: () => performance.now(),
     progress: () => state.progress,
     ...(interval !== undefined && { interval: () => interval }),
     log,
