@@ -26,6 +26,8 @@ async function verbs(): Promise<Verb[]> {
     import('./agent/inventory.ts'),
     import('./agent/config.ts'),
     import('./agent/outbox.ts'),
+    import('./agent/encrypt-value.ts'),
+    import('./agent/rewrap.ts'),
     import('./agent/resolve.ts'),
   ]);
   return loaded.map((module) => module.verb);

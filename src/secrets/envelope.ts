@@ -18,7 +18,7 @@ export interface Binding {
 export const SEALED_FIELDS = ['api.key', 'api.private_key', 'tls.key_passphrase', 'proxy', 'destinations[].key'] as const;
 
 /** Ways in which a token does not open; each is a row of the table of errors. */
-export type SealFault = 'SEALED_MALFORMED' | 'SEALED_VERSION' | 'SEALED_ELSEWHERE' | 'SEALED_MACHINE' | 'SEALED_FIELD' | 'SEALED_TAMPERED';
+type SealFault = 'SEALED_MALFORMED' | 'SEALED_VERSION' | 'SEALED_ELSEWHERE' | 'SEALED_MACHINE' | 'SEALED_FIELD' | 'SEALED_TAMPERED';
 
 export type Unsealed = { ok: true; text: string } | { ok: false; code: SealFault; params: Record<string, string> };
 

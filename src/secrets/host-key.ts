@@ -73,7 +73,7 @@ export function readHostKey(file: string, typed: Params): Buffer {
  * Makes a host key where there is none, durably and whole or not at all; false when one was there already, which is
  * never touched: link(2) does not replace. Throws FILE_UNWRITABLE.
  */
-export function createHostKey(file: string): boolean {
+function createHostKey(file: string): boolean {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.host.key.${randomBytes(6).toString('hex')}`);
   try {

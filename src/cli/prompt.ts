@@ -1,0 +1,54 @@
+import { ScoutError } from '../support/errors.ts';
+
+const ENTER = /[\r\n\u0004]/;
+const INTERRUPT = '\u0003';
+const ERASE = /[\u007f\b]/;
+
+/** Runs prompts with the echo off throughout: what is typed ahead between two of them must not be echoed either. */
+export async function withoutEcho<T>(work: () => Promise<T>): Promise<T> {
+  process.stdin.setRawMode(true);
+  try {
+    return await work();
+  } finally {
+    process.stdin.setRawMode(false);
+  }
+}
+
+/**
+ * One answer on the terminal, inside `withoutEcho`. It ends with Enter; a key in PEM with its last line, so that no line
+ * of one that is pasted is left over for the shell. Throws USAGE on Ctrl-C.
+ */
+export function typeHidden(prompt: string, program: string): Promise<string> {
+  const { stdin, stderr } = process;
+  return new Promise((resolve, reject) => {
+    let typed = '';
+    const end = (settle: () => void) => {
+      stdin.off('data', onData);
+      stdin.pause();
+      stderr.write('\n');
+      settle();
+    };
+    const onData = (chunk: string) => {
+      for (const character of chunk) {
+        if (character === INTERRUPT) return end(() => reject(new ScoutError('USAGE', { detail: 'interrupted', program })));
+        if (ENTER.test(character) && isWhole(typed)) return end(() => resolve(typed));
+        if (ENTER.test(character)) typed += '\n';
+        else typed = ERASE.test(character) ? [...typed].slice(0, -1).join('') : typed + character;
+      }
+    };
+    stdin.setEncoding('utf8');
+    stderr.write(prompt);
+    stdin.on('data', onData);
+    stdin.resume();
+  });
+}
+
+/** All of stdin as text. */
+export async function readStdin(): Promise<string> {
+  process.stdin.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of process.stdin) text += chunk;
+  return text;
+}
+
+const isWhole = (typed: string): boolean => !typed.startsWith('-----BEGIN') || /^-----END .*-----\s*$/m.test(typed);
