@@ -63,8 +63,8 @@ export async function picture(page: Page, name: string): Promise<void> {
 /** How far the page is wider than its window, in pixels. */
 export const overflow = (page: Page): Promise<number> => page.evaluate('document.documentElement.scrollWidth - innerWidth');
 
-/** How many different colours a chart's canvas holds; a blank one holds one at most. */
-export const colours = (page: Page, id: string): Promise<number> =>
+/** How many pixels of a chart's canvas are of a line: in colour, and not the grey of its axes. */
+export const painted = (page: Page, id: string): Promise<number> =>
   page.evaluate(`(() => {
     const canvas = document.querySelector('#plot-${id} canvas');
     if (!canvas) return 0;
@@ -72,7 +72,12 @@ export const colours = (page: Page, id: string): Promise<number> =>
     const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
     copy.drawImage(canvas, 0, 0);
     const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
-    return new Set(new Uint32Array(data.buffer)).size;
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      const pixel = data.slice(at, at + 3);
+      if (data[at + 3] > 200 && Math.max(...pixel) - Math.min(...pixel) > 60) count++;
+    }
+    return count;
   })()`);
 
 /** Texts whose contrast against what lies behind them is below 4.5 (WCAG 2.2, 1.4.3), with their ratio. */

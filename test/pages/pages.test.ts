@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { SqliteStore } from '../../src/hub/sqlite-store.ts';
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts';
 import { Bench } from '../helpers/programs.ts';
-import { Chromium, colours, faintTexts, overflow, picture, whyNot } from './browser.ts';
+import { Chromium, faintTexts, overflow, painted, picture, whyNot } from './browser.ts';
 import { type FakeHost, fillServer } from './fleet-data.ts';
 
 /*
@@ -131,7 +131,7 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
   it('draws every chart, and tells the figures under the pointer', async () => {
     const page = await open();
     await signIn(page, '/servers/web-1');
-    for (const id of CHARTS) await expect.poll(() => colours(page, id), { message: id }).toBeGreaterThan(5);
+    for (const id of CHARTS) await expect.poll(() => painted(page, id), { message: id }).toBeGreaterThan(5);
     const figure = page.locator('figure', { has: page.locator('#plot-cpu') });
     const latest = await figure.locator('tbody td').first().textContent();
     expect(latest).toMatch(/^[\d.]+ %$/);
@@ -142,7 +142,7 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     expect(await figure.locator('tbody td').first().textContent()).toBe(latest);
     await page.getByRole('link', { name: '6h' }).click();
     await page.getByRole('heading', { name: 'Last 6 hours' }).waitFor();
-    expect(await colours(page, 'cpu')).toBeGreaterThan(5);
+    expect(await painted(page, 'cpu')).toBeGreaterThan(5);
     expect(await page.locator('.plot canvas').count()).toBe(CHARTS.length);
   });
 
@@ -211,11 +211,18 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
       await page.locator('table.fleet').waitFor();
       await look('fleet');
       await go(page, '/servers/db-1.example.org?range=6h');
-      await expect.poll(() => colours(page, 'filesystems')).toBeGreaterThan(5);
+      await expect.poll(() => painted(page, 'filesystems')).toBeGreaterThan(5);
       await look('server');
       await go(page, '/servers/not-yet-there');
       await look('server-new');
     });
+  });
+
+  it('draws the one rate that a server of two heartbeats has', async () => {
+    await fillServer({ store, now: () => Date.now() }, 'new-1', { from: 15_000, seed: 6 });
+    const page = await open();
+    await signIn(page, '/servers/new-1');
+    for (const id of ['disk', 'network']) await expect.poll(() => painted(page, id), { message: id }).toBeGreaterThan(5);
   });
 
   it('never broke its own policy, nor complained', () => expect(browser.complaints).toEqual([]));

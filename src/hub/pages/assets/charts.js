@@ -42,6 +42,12 @@ function rows({ times, series, stacked }) {
   return [times, ...piled];
 }
 
+/** Readings with none beside them: a line does not show those, and all the charts of a server that is new are made of one. */
+function alone(plot, index) {
+  const values = plot.data[index];
+  return values.flatMap((value, i) => (value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? i : []));
+}
+
 function limits(chart) {
   return (_plot, _least, most) => {
     if (chart.top !== undefined && (chart.stacked || most > chart.top / 2)) return [0, chart.top];
@@ -81,7 +87,7 @@ function options(chart, holder) {
         stroke: colour(`--c${i}`),
         width: chart.stacked ? 1 : 1.5,
         dash: chart.stacked ? [] : DASHES[i],
-        points: { show: false },
+        points: { show: true, size: 4, filter: alone },
         fill: chart.stacked && i === 0 ? `${colour('--c0')}66` : undefined,
       })),
     ],
