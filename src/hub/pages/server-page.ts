@@ -10,6 +10,8 @@ import { liveControls } from './layout.ts';
 export const RANGES = { '1h': 1, '6h': 6, '24h': 24 } as const;
 export type Range = keyof typeof RANGES;
 
+const APART_MS = 60_000;
+
 export interface ServerView {
   details: ServerDetails;
   inventory: Record<string, string | number | boolean>;
@@ -50,6 +52,7 @@ function overview(details: ServerDetails, now: number): Markup {
   return html`<dl class="facts overview">
 ${fact('State', html`${stateBadge(details.state)} <small class="quiet">for ${forLong(Date.parse(details.since), now)}</small>`)}
 ${fact('Last heartbeat', details.last_received ? at(details.last_received) : 'none yet')}
+${details.last_sampled !== null && isApart(details) && fact('Sampled', at(details.last_sampled))}
 ${details.interval !== null && fact('Every', formatDuration(details.interval * 1_000))}
 ${details.host_name !== null && fact('Host name', details.host_name)}
 ${details.agent_version !== null && fact('Agent', details.agent_version)}
@@ -57,6 +60,11 @@ ${details.fingerprint !== null && fact('Key', html`<code>${details.fingerprint}<
 ${fact('Accepted', formatCount(details.accepted))}
 ${fact('Registered', at(details.created))}
 </dl>`;
+}
+
+/** Whether the latest heartbeat is worth a second time: it waited in an outbox, or the host's clock is wrong. */
+function isApart({ last_received, last_sampled }: ServerDetails): boolean {
+  return Math.abs(Date.parse(last_received ?? '') - Date.parse(last_sampled ?? '')) > APART_MS;
 }
 
 function neverSeen(details: ServerDetails): Markup {

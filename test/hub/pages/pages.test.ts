@@ -151,6 +151,20 @@ describe('the page of a server', () => {
     expect(ids.map((id) => page.includes(id))).toEqual([false, false, ...Array(10).fill(true)]);
   });
 
+  it('tells when the latest heartbeat was sampled, where that was not when it came', async () => {
+    const { key, host } = await fillServer(hub, 'web-1', { from: 60_000 });
+    expect(await text('/servers/web-1')).not.toContain('Sampled');
+    const found = await hub.store.findKey(hashKey(key));
+    for (const [time, said] of [
+      [hub.time + 2 * HOUR, 'in 2h'],
+      [hub.time - HOUR, '1h ago'],
+      [Number.MAX_SAFE_INTEGER, 'in '],
+    ] as const) {
+      await hub.store.accept(found!.server, found!.key, [incoming({ ...host.beat(hub.time), time })], hub.time);
+      expect(/<dt>Sampled<\/dt><dd><time[^>]*>([^<]*)</.exec(await text('/servers/web-1'))?.[1]).toContain(said);
+    }
+  });
+
   it('says what to do before the first heartbeat', async () => {
     await fillServer(hub, 'new');
     expect(await text('/servers/new')).toContain('scout-agent --check-config --online');
