@@ -1,4 +1,4 @@
-import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../../src/agent/control-client.ts';
@@ -34,10 +34,20 @@ async function start(more = FAST, env = process.env) {
 const reaches = (config: string, sequence: number) =>
   statusBecomes(config, ({ last_accepted, outbox }) => (last_accepted?.sequence ?? 0) >= sequence && outbox.depth < 5);
 
-/** Kilobytes of private memory, and open descriptors. */
+/** Kilobytes of private memory, and open descriptors but those of other processes' files: these come and go with them. */
 function holds(pid: number): { memory: number; files: number } {
   const memory = Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
-  return { memory, files: readdirSync(`/proc/${pid}/fd`).length };
+  const folder = `/proc/${pid}/fd`;
+  return { memory, files: readdirSync(folder).filter((fd) => !/^\/proc\/\d+\//.test(target(join(folder, fd)))).length };
+}
+
+/** Where a descriptor leads; nowhere when it was closed meanwhile. */
+function target(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '/proc/0/gone';
+  }
 }
 
 /** That the service holds every heartbeat, each once. (One whose answer was cut off is sent again, and not stored again.) */
