@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { authOf } from '../credentials/create.ts';
 import { checkKey, isPlaceholder, type KeyFormat } from '../credentials/key.ts';
 import { parsePrivateKey, thumbprint } from '../credentials/private-key.ts';
-import { type Opening, openSecret, withoutNewline } from '../secrets/open.ts';
+import { isReference, type Opening, openSecret, withoutNewline } from '../secrets/open.ts';
 import { type Place, type Problem, problem, ScoutError } from '../support/errors.ts';
 import { fingerprint } from '../support/fingerprint.ts';
 import { hideKeys } from '../support/hide.ts';
@@ -154,7 +154,7 @@ function fromFile(context: Context, name: string, file: string, label: string): 
     context.problems.push(problem('KEY_FILE', { name: label, path: shown, detail }, place));
     return { set: true, label, place };
   }
-  context.problems.push(...checkPermissions(file));
+  if (!isReference(content)) context.problems.push(...checkPermissions(file));
   const place = { file, line: 1, column: 1 };
   context.sources.set(name, place);
   if (content === '') {

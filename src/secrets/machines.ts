@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeAtomically } from '../support/atomic.ts';
+import { detailOf, ScoutError } from '../support/errors.ts';
 import { type Binding, seal, unseal } from './envelope.ts';
 
 /*
@@ -17,7 +18,7 @@ const FIELD = 'host.machines';
 /** The record that belongs to a host key. */
 export const recordOf = (hostKeyFile: string): string => path.join(path.dirname(hostKeyFile), 'host.machines');
 
-/** The machines noted, the newest last; lines that do not open are passed over. */
+/** The machines noted, the newest last; lines that do not open are passed over. Throws FILE_UNREADABLE. */
 export function knownMachines(hostKeyFile: string, hostKey: Uint8Array): Buffer[] {
   return lines(hostKeyFile).flatMap((line) => {
     const opened = unseal({ hostKey, machine: new Uint8Array() }, FIELD, line);
@@ -25,7 +26,7 @@ export function knownMachines(hostKeyFile: string, hostKey: Uint8Array): Buffer[
   });
 }
 
-/** Notes a machine once. Throws what the kernel says when the record cannot be written. */
+/** Notes a machine once. Throws FILE_UNREADABLE, and what the kernel says when the record cannot be written. */
 export function noteMachine(hostKeyFile: string, { hostKey, machine }: Binding): void {
   if (knownMachines(hostKeyFile, hostKey).some((known) => known.equals(machine))) return;
   const token = seal({ hostKey, machine: new Uint8Array() }, FIELD, Buffer.from(machine).toString('hex'));
@@ -37,6 +38,6 @@ function lines(hostKeyFile: string): string[] {
     return readFileSync(recordOf(hostKeyFile), 'utf8').split('\n').filter(Boolean);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    throw new ScoutError('FILE_UNREADABLE', { path: recordOf(hostKeyFile), detail: detailOf(error) });
   }
 }

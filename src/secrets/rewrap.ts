@@ -10,7 +10,7 @@ export type Rewrapped = { kind: 'sealed'; token: string } | { kind: 'kept' } | {
 
 /**
  * Re-seals values for the machine id of today, by the record of machines beside the host key. Throws the HOST_KEY_
- * errors and MACHINE_ID.
+ * errors, MACHINE_ID and FILE_UNREADABLE.
  */
 export class Rewrapper {
   readonly #where: Opening;

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { resolveConfig } from '../../src/config/resolve.ts';
 import { seal } from '../../src/secrets/envelope.ts';
 import { ensureHostKey, findHostKey, readHostKey, type Where } from '../../src/secrets/host-key.ts';
 import { sealingMachine } from '../../src/secrets/machine.ts';
@@ -148,6 +149,58 @@ describe('a sealed value on its host', () => {
       expect(said).not.toContain('canary');
       expect(said).not.toContain(sealed.slice(-20, -4));
     }
+  });
+});
+
+describe('sealed values in a configuration', () => {
+  const resolve = (name: string, text: string, more: Record<string, string> = {}) => {
+    for (const [file, content] of Object.entries({ ...more, [name]: text })) writeFileSync(path.join(root, file), content, { mode: 0o644 });
+    return resolveConfig({ file: path.join(root, name), ...where });
+  };
+
+  it('open wherever a secret may stand, also in a file that others may read; the host key is watched', () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const found = resolve(
+      'a.toml',
+      `proxy = "${token('http://u:p@h:1', 'proxy')}"
+destinations = [{ name = "b", type = "otlp", endpoint = "https://b", auth = "bearer", key = "${token('k'.repeat(20), 'destinations[].key')}" }]
+[api]
+endpoint = "https://a"
+credential_id = "c"
+private_key = '${token(pem, 'api.private_key')}'
+`,
+    );
+    expect(found.problems).toEqual([]);
+    expect(found.config).toMatchObject({ proxy: 'http://u:p@h:1', api: { auth: 'jwt' }, destinations: [{ key: 'k'.repeat(20) }] });
+    expect(found.watch).toContain(file);
+
+    const key = randomBytes(32).toString('hex');
+    const inFile = resolve('b.yml', 'api: {endpoint: https://a, key_file: key}', { key: `${token(key)}\n` });
+    expect(inFile.problems).toEqual([]);
+    expect(inFile.config?.api.key).toBe(key);
+  });
+
+  it('that do not open are told once each, shown nowhere, and taken for nothing else', () => {
+    const sealed = {
+      proxy: token('http://u:p@h:1', 'proxy'),
+      pass: token('p', 'tls.key_passphrase'),
+      key: token('k'.repeat(20), 'destinations[].key'),
+      api: token(),
+    };
+    machineId();
+    const { problems, values, config } = resolve(
+      'a.yml',
+      `proxy: ${sealed.proxy}
+api: {endpoint: https://a, key: ${sealed.api}}
+tls: {key_passphrase: ${sealed.pass}}
+destinations: [{name: b, type: otlp, endpoint: https://b, auth: bearer, key: ${sealed.key}}]
+`,
+    );
+    expect(config).toBeUndefined();
+    expect(problems.map(({ code, line }) => `${code} ${line}`).sort()).toEqual([1, 2, 3, 4].map((line) => `SEALED_MACHINE ${line}`));
+    expect(JSON.stringify({ problems, values })).not.toContain('enc:v1');
+    expect(problems[0]?.remedy).toBe(`Run: scout-agent rewrap --config ${path.join(root, 'a.yml')}`);
   });
 });
 
