@@ -127,9 +127,8 @@ function settings(config: Config): Settings[] {
 /** All that decides whether connections must be made anew: the address, and certificates by what their files hold. */
 function signature(config: Config, one: Settings): string {
   const { ca_file, cert_file, key_file } = config.tls;
-  const contents = [ca_file, cert_file, key_file].map((path) => (path ? readFileSync(path, 'latin1') : null));
-  // As a hash: the files are long, and one of them holds a private key.
-  return createHash('sha256')
-    .update(JSON.stringify([one.endpoint, one.type, one.timeout, config.proxy, config.tls, contents]))
-    .digest('base64');
+  // A hash, fed with bytes: the files are long, and one of them holds a private key.
+  const hash = createHash('sha256').update(JSON.stringify([one.endpoint, one.type, one.timeout, config.proxy, config.tls]));
+  for (const path of [ca_file, cert_file, key_file]) hash.update(path ? readFileSync(path) : '').update('\0');
+  return hash.digest('base64');
 }

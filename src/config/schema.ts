@@ -150,7 +150,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   tls: z
     .strictObject({
-      ca_file: z.string().optional().describe('Certificate authorities in PEM, in place of the system’s.'),
+      ca_file: z.string().optional().describe('Certificate authorities in PEM, in place of those that Node brings (Mozilla’s).'),
       cert_file: z.string().optional().describe('Client certificate in PEM.'),
       key_file: z.string().optional().describe('Key of the client certificate in PEM.'),
       key_passphrase: secret('Passphrase of that key.').optional(),

@@ -1,11 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener, type ServerResponse } from 'node:http';
+import https from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../src/delivery/heartbeats.ts';
 import { ScoutDestination } from '../../src/delivery/scout.ts';
 import { Transport, type TransportOptions } from '../../src/delivery/transport.ts';
@@ -341,6 +342,29 @@ describe('a certificate', () => {
     writeFileSync(join(folder, 'key.pem'), sealed);
     const tls = { ca_file: ca.file, cert_file: join(folder, 'cert.pem'), key_file: join(folder, 'key.pem'), key_passphrase: passphrase };
     expect(await send(destination(endpoint, { tls }))).toMatchObject({ kind: 'accepted' });
+  });
+
+  it('authorities are taken in once for all connections: each time anew they would fill the memory', async () => {
+    const { endpoint } = await serve(ca.issue(), (_, response) => response.setHeader('connection', 'close').end());
+    const contexts: unknown[] = [];
+    const { Agent } = https;
+    const made = vi.spyOn(https, 'Agent').mockImplementation(
+      class extends Agent {
+        constructor(options?: https.AgentOptions) {
+          super(options);
+          contexts.push(options?.secureContext);
+        }
+      },
+    );
+    onTestFinished(() => made.mockRestore());
+    const transport = new Transport({ endpoint, tls: { ca_file: ca.file }, env: {} });
+    for (let round = 0; round < 3; round++) {
+      expect((await transport.request({ method: 'GET', path: '/', headers: {}, timeout: 5_000 })).secure).toBe(true);
+      transport.renew();
+    }
+    expect(contexts).toHaveLength(3);
+    expect(contexts[0]).toBeDefined();
+    expect(new Set(contexts).size).toBe(1);
   });
 
   it('that cannot be read is an error of the configuration', () => {
