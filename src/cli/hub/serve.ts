@@ -73,5 +73,7 @@ function untilSignal(serving: Serving): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
     process.on('SIGHUP', () => serving.renew());
+    // Left alone, Node answers this one by opening its debugger to every user of the machine.
+    process.on('SIGUSR1', () => {});
   });
 }

@@ -157,6 +157,20 @@ describe('serve', () => {
   });
 });
 
+it('serve opens no debugger on SIGUSR1', async () => {
+  const hub = start(['serve', '--listen', '127.0.0.1:0', '--tls-self-signed', ...data]);
+  let said = '';
+  hub.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  await ready(hub);
+  hub.kill('SIGUSR1');
+  // Signals of one process are taken in order of their numbers or their coming; by its end this one has been.
+  hub.kill('SIGTERM');
+  const [status] = await once(hub, 'close');
+  expect({ status, debugger: said.includes('Debugger') }).toEqual({ status: 0, debugger: false });
+});
+
 it('defaultData is the folder of the user who asks', () => {
   const other = defaultData({ XDG_DATA_HOME: '/x' });
   expect(other).toBe(process.getuid?.() === 0 ? '/var/lib/scout-hub' : '/x/scout-hub');
