@@ -25,6 +25,23 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   writeFileSync(stamp, lock);
 }
 
+const pinned = join(bin, windows ? 'node.cmd' : 'node');
+if (existsSync(pinned)) {
+  const tried = spawnSync(pinned, ['--version'], { encoding: 'utf8', shell: windows });
+  if (tried.status !== 0) {
+    const missing = tried.stderr?.includes('libatomic')
+      ? '\nIt wants a library that this system lacks; on Debian: apt-get install libatomic1'
+      : '';
+    process.stderr.write(
+      `The Node that came with the dependencies does not run here:\n${tried.stderr ?? tried.error?.message}${missing}\n`,
+    );
+    process.exit(1);
+  }
+} else if (Number.parseInt(process.versions.node, 10) < 26) {
+  process.stderr.write(`No Node 26 comes for this system (${process.platform} ${process.arch}): install it, then run this again.\n`);
+  process.exit(1);
+}
+
 const [command, ...args] = process.argv.slice(2);
 const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
 const done = spawnSync(windows ? command : existsSync(join(bin, command)) ? join(bin, command) : command, args, {
