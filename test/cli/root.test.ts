@@ -30,6 +30,8 @@ describe('scout-agent without a verb', () => {
 
   it.each([
     [['dance'], 'there is no command `dance`'],
+    [['sttus'], 'did you mean `scout-agent status`?'],
+    [['check-config'], 'did you mean `scout-agent --check-config`?'],
     [['--config', 'x.yml', 'status'], 'options stand after the command'],
     [['--daemon', '--check-config'], 'cannot be used with'],
     [['status', '--bogus'], "unknown option '--bogus'"],
@@ -58,4 +60,15 @@ describe('startedBySystemd', () => {
     expect(startedBySystemd({ INVOCATION_ID: 'x', SYSTEMD_EXEC_PID: '7' }, 12, 700)).toBe(false);
     expect(startedBySystemd({}, 12, 1)).toBe(false);
   });
+});
+
+describe('a configuration that is not there', () => {
+  it.each([['status'], ['stop'], ['heartbeat'], ['outbox', 'stats'], ['outbox', 'verify']])(
+    'is what %s %s complains of, by its own status',
+    (...verb) => {
+      const done = agent(...verb, '--config', '/nowhere/a.yml');
+      expect(done.stderr).toContain('CONFIG_MISSING_FILE');
+      expect(done.status).toBe(78);
+    },
+  );
 });

@@ -6,6 +6,7 @@ import { formatBytes } from '../../support/durations.ts';
 import { detailOf, EXIT, ScoutError } from '../../support/errors.ts';
 import { out, table } from '../output.ts';
 import { example, type Verb } from '../program.ts';
+import { findPlaces } from './running.ts';
 
 interface Options {
   config?: string;
@@ -98,8 +99,8 @@ function withStore<Db extends { close(): void }, Found>(path: string, open: (pat
 }
 
 /** The file that the agent of this configuration uses. Throws when it is not there or may not be read. */
-async function findOutbox({ config: file, stateDir }: Options): Promise<string> {
-  const path = join(stateDir ?? (await configuredStateDir(file)), 'outbox.db');
+async function findOutbox(options: Options): Promise<string> {
+  const path = join(options.stateDir ?? (await findPlaces(options)).state, 'outbox.db');
   if (!existsSync(path)) throw new ScoutError('OUTBOX_ABSENT', { path });
   try {
     accessSync(path, constants.R_OK);
@@ -107,15 +108,4 @@ async function findOutbox({ config: file, stateDir }: Options): Promise<string> 
     throw new ScoutError('FILE_UNREADABLE', { path, detail: detailOf(error) });
   }
   return path;
-}
-
-async function configuredStateDir(file: string | undefined): Promise<string> {
-  const { resolveConfig } = await import('../../config/resolve.ts');
-  const { config, problems } = resolveConfig({ ...(file !== undefined && { file }), env: process.env, uid: process.getuid?.() ?? 0 });
-  if (config) return config.state_dir;
-  const first = problems.find(({ severity }) => severity === 'error');
-  throw new ScoutError('USAGE', {
-    program: 'scout-agent outbox',
-    detail: `the configuration does not tell the folder of the outbox: ${first?.message ?? 'unknown'}; give --state-dir`,
-  });
 }

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { nearestName } from '../../config/names.ts';
 import { EXIT, ScoutError } from '../../support/errors.ts';
 import { example, type Verb } from '../program.ts';
 import type { DaemonOptions } from './daemon.ts';
@@ -29,7 +30,12 @@ export const verb: Verb = (program) => {
     })
     .action(async (options: Options) => {
       const [unknown] = program.args;
-      if (unknown !== undefined) usage(`there is no command \`${unknown}\``);
+      if (unknown !== undefined) {
+        const names = program.commands.map((command) => command.name());
+        const meant = nearestName(unknown, [...names, 'check-config', 'daemon']);
+        const hint = meant && `; did you mean \`scout-agent ${names.includes(meant) ? meant : `--${meant}`}\`?`;
+        usage(`there is no command \`${unknown}\`${hint ?? ''}`);
+      }
       if (options.checkConfig) process.exitCode = await check(options);
       else if (options.daemon) process.exitCode = await (await import('./daemon.ts')).daemon(options);
       else {

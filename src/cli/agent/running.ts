@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { CONTROL_SOCKET } from '../../agent/control.ts';
 import type { Resolution } from '../../config/resolved.ts';
+import { ScoutError } from '../../support/errors.ts';
 import type { RunOptions } from './run-options.ts';
 
 /** Where the agent of a configuration is found while it runs. */
@@ -19,6 +20,9 @@ export async function findPlaces({ config, stateDir, runtimeDir }: RunOptions): 
   const [{ resolveConfig }, { defaultFolders }] = await Promise.all([import('../../config/resolve.ts'), import('../../config/folders.ts')]);
   const uid = process.getuid?.() ?? 0;
   const resolution = resolveConfig({ ...(config !== undefined && { file: config }), env: process.env, uid });
+  // Which folders it names cannot be told, and others are not what was asked for.
+  const unread = resolution.problems.find(({ code }) => code === 'CONFIG_MISSING_FILE' || code === 'FILE_UNREADABLE');
+  if (unread && (stateDir === undefined || runtimeDir === undefined)) throw ScoutError.of(unread);
   const defaults = defaultFolders(process.env, uid);
   const state = stateDir ?? resolution.config?.state_dir ?? text(resolution, 'state_dir') ?? defaults.state;
   const runtime = runtimeDir ?? resolution.config?.runtime_dir ?? text(resolution, 'runtime_dir') ?? defaults.runtime;
