@@ -17,5 +17,7 @@ export function jsonSchema(): Record<string, unknown> {
       if (def.type === 'pipe' && def.in?._zod.def.type === 'transform' && plain.type === 'object') plain.type = ['object', 'boolean'];
     },
   });
+  // A switch may be left out; that its shorthands are a transform hides this from the library.
+  delete (schema.properties?.collectors as { required?: string[] }).required;
   return { ...schema, title: 'Configuration of scout-agent' };
 }

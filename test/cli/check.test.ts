@@ -91,6 +91,10 @@ describe('config', () => {
     expect(schema.properties.interval).toMatchObject({ description: expect.any(String), default: '10s' });
     expect(schema.properties.collectors.properties.cpu.type).toEqual(['object', 'boolean']);
     expect(schema.additionalProperties).toBe(false);
+    // A file may name any of them and none.
+    expect(schema.required).toBeUndefined();
+    for (const section of Object.values<{ required?: string[] }>(schema.properties)) expect(section.required).toBeUndefined();
+    expect(schema.properties.destinations.items.required).toEqual(['name', 'type', 'endpoint']);
     expect(JSON.stringify(schema)).not.toMatch(/"(secret|expected|written)":/);
   });
 });
