@@ -18,6 +18,7 @@ export function jsonSchema(): Record<string, unknown> {
     },
   });
   // A switch may be left out; that its shorthands are a transform hides this from the library.
-  delete (schema.properties?.collectors as { required?: string[] }).required;
+  const collectors = schema.properties?.collectors;
+  if (typeof collectors === 'object') delete collectors.required;
   return { ...schema, title: 'Configuration of scout-agent' };
 }
