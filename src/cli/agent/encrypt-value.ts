@@ -29,10 +29,11 @@ export const verb: Verb = (program) => {
 };
 
 async function inPlace(field: string, resolve: ResolveOptions, where: Opening): Promise<void> {
-  const [{ applyEdits, planEdits }, { openSecret, isReference }, { isSealed }] = await Promise.all([
+  const [{ applyEdits, planEdits }, { openSecret, isReference }, { isSealed }, { findHostKey }] = await Promise.all([
     import('../../config/edit/target.ts'),
     import('../../secrets/open.ts'),
     import('../../secrets/envelope.ts'),
+    import('../../secrets/host-key.ts'),
   ]);
   const given = process.stdin.isTTY ? '' : await piped();
   const [plan] = planEdits(resolve, field);
@@ -52,7 +53,13 @@ async function inPlace(field: string, resolve: ResolveOptions, where: Opening): 
     throw new ScoutError('EDIT_REFUSED', { name: field, path: file, detail, field });
   }
   applyEdits(plan, [{ ...target, to: await sealed(field, text, where) }]);
-  out.line(`${field} in ${place} is sealed now; a running agent takes it up by itself.`);
+  out.line(`${field} in ${place} is sealed now; a running agent that has the host key takes it up by itself.`);
+  // The unit's user cannot read root's: without this the agent would not start again.
+  if (where.uid === 0)
+    out.note(`An agent that does not run as root needs the host key from systemd. If its unit has no such line yet (systemctl edit
+scout-agent, then restart it once):
+  [Service]
+  LoadCredential=host.key:${findHostKey(where)}`);
 }
 
 /** The token for a value; what came of making it is told on stderr. */
@@ -61,13 +68,7 @@ async function sealed(field: string, text: string, where: Opening): Promise<stri
   const made = sealHere(field, text, where);
   if ('fault' in made) throw ScoutError.of(made.fault);
   if (made.warning) out.note(formatProblem(made.warning));
-  if (made.made) {
-    out.note(`made the host key ${made.made}: keep it where backups of the configuration are not kept`);
-    if (where.uid === 0)
-      out.note(`under systemd the service gets it by a drop-in (systemctl edit scout-agent, then restart it once):
-  [Service]
-  LoadCredential=host.key:${made.made}`);
-  }
+  if (made.made) out.note(`made the host key ${made.made}: keep it where backups of the configuration are not kept`);
   return made.token;
 }
 
