@@ -18,7 +18,7 @@ export interface Secret {
 }
 
 /** Commands that mend a sealed value, as they are typed. */
-type Remedies = Record<'again' | 'rewrap', string>;
+type Remedies = Record<'again' | 'anew' | 'rewrap', string>;
 
 /** Where secrets are opened. */
 export interface Opening extends Where {
@@ -46,10 +46,11 @@ export function openSecret(secret: Secret, where: Opening, place: Place = {}): O
 export function remedies(field: string, where: Opening): Remedies {
   const config = where.config === undefined ? '' : ` --config ${quoted(where.config)}`;
   const record = recordOf(findHostKey(where));
-  // A host key is not made anew beside the record of one that was there: that it is gone must be meant.
-  const forget = !existsSync(findHostKey(where)) && existsSync(record) ? `rm -f ${quoted(record)}; ` : '';
+  const again = `scout-agent encrypt-value --field ${quoted(field)} --in-place${config}`;
   return {
-    again: `${forget}scout-agent encrypt-value --field ${quoted(field)} --in-place${config}`,
+    again,
+    // A host key is not made anew beside the record of one that was there: that it is gone must be meant.
+    anew: existsSync(record) ? `rm -f ${quoted(record)}; ${again}` : again,
     rewrap: `scout-agent rewrap${config}`,
   };
 }

@@ -4,7 +4,7 @@ import { config, EXIT, type Row, row } from './error-row.ts';
 export const SEALED_ERRORS = {
   HOST_KEY_MISSING: config(
     'the host key {path} is not there, and nothing opens sealed values in its place',
-    'Restore it from a backup of this host, or hand it to the service (LoadCredential=host.key:/etc/scout-agent/host.key). Where it is lost, seal the plain value anew: {again}',
+    'Restore it from a backup of this host, or hand it to the service (LoadCredential=host.key:/etc/scout-agent/host.key). Where it is lost, seal the plain value anew: {anew}',
   ),
   HOST_KEY_UNREADABLE: row(
     EXIT.refused,
@@ -14,7 +14,7 @@ export const SEALED_ERRORS = {
   HOST_KEY_OPEN: row(EXIT.refused, 'the host key {path} can be read by others (mode {mode})', 'Run: chmod 0400 {path}'),
   HOST_KEY_SIZE: config(
     '{path} has {size} bytes, and a host key has 32',
-    'Restore it from a backup of this host. Where it is lost, move it away and seal the plain value anew: {again}',
+    'Restore it from a backup of this host. Where it is lost, move it away and seal the plain value anew: mv {path} {path}.bad; {anew}',
   ),
   MACHINE_ID: config(
     'this machine has no id that values could be sealed to: {detail}',

@@ -237,6 +237,15 @@ describe('each remedy works when it is typed', () => {
   };
   it.each<[string, string, (file: string) => void]>([
     ['HOST_KEY_MISSING', 'the host key gone', lose],
+    [
+      'HOST_KEY_SIZE',
+      'the host key cut',
+      () => {
+        chmodSync(hostKey, 0o600);
+        writeFileSync(hostKey, 'short');
+        chmodSync(hostKey, 0o400);
+      },
+    ],
     ['HOST_KEY_OPEN', 'the host key open', () => chmodSync(hostKey, 0o644)],
     ['SEALED_ELSEWHERE', 'a value of another host', swap(/hkdf:\w{8}/, 'hkdf:01234567')],
     ['SEALED_VERSION', 'a value of a later version', swap('enc:v1', 'enc:v7')],
@@ -256,7 +265,7 @@ describe('each remedy works when it is typed', () => {
     expect(readFileSync(file, 'utf8')).toBe(before);
 
     const key = canary();
-    const command = /: ((rm|chmod|scout-agent) .*)$/.exec(problems[0]?.remedy ?? '')?.[1] ?? '';
+    const command = /: ((rm|mv|chmod|scout-agent) .*)$/.exec(problems[0]?.remedy ?? '')?.[1] ?? '';
     expect(typed(command, key)).toBe(0);
     if (code !== 'HOST_KEY_OPEN') expect((await check(file)).print).toBe(fingerprint(key));
     expect((await check(file)).status).toBe(0);
@@ -294,6 +303,12 @@ describe('each remedy works when it is typed', () => {
     const blank = (text: string) => text.replaceAll(/enc:[\w:-]+/g, 'TOKEN');
     expect(blank(readFileSync(file, 'utf8'))).toBe(blank(before));
     nothingShown(file);
+
+    // What no command can change is told as such.
+    const token = (await run(AGENT, ['encrypt-value'], { env, input: canary() })).stdout.trim();
+    const fromVariable = elsewhere(`SCOUT_API_KEY=${token} ${remedy}`);
+    expect(fromVariable).toMatchObject({ status: 1, stderr: expect.stringMatching(/EDIT_REFUSED: `SCOUT_API_KEY` in the environment/) });
+    said += fromVariable.stderr;
 
     // And back again: the record knows both.
     expect((await agent(['rewrap', '--config', file])).status).toBe(0);

@@ -1,4 +1,4 @@
-import { detailOf, ScoutError } from '../../support/errors.ts';
+import { detailOf, type Problem, ScoutError } from '../../support/errors.ts';
 import { out } from '../output.ts';
 import { example, type Verb } from '../program.ts';
 
@@ -13,14 +13,15 @@ export const verb: Verb = (program) => {
 };
 
 async function rewrap(options: { config?: string }): Promise<void> {
-  const [{ resolveOptions }, { openingOf }, { applyEdits, planEdits }, { Rewrapper }, { recordOf }, { findHostKey }] = await Promise.all([
-    import('../../config/options.ts'),
-    import('../../config/resolve.ts'),
-    import('../../config/edit/target.ts'),
-    import('../../secrets/rewrap.ts'),
-    import('../../secrets/machines.ts'),
-    import('../../secrets/host-key.ts'),
-  ]);
+  const [{ resolveOptions }, { openingOf, resolveConfig }, { applyEdits, planEdits }, { Rewrapper }, { recordOf }, { findHostKey }] =
+    await Promise.all([
+      import('../../config/options.ts'),
+      import('../../config/resolve.ts'),
+      import('../../config/edit/target.ts'),
+      import('../../secrets/rewrap.ts'),
+      import('../../secrets/machines.ts'),
+      import('../../secrets/host-key.ts'),
+    ]);
   const resolve = resolveOptions(options);
   const rewrapper = new Rewrapper(openingOf(resolve));
   // All of them first: one that cannot be opened leaves every file as it was.
@@ -34,7 +35,10 @@ async function rewrap(options: { config?: string }): Promise<void> {
     }),
   }));
   const changed = work.filter(({ changes }) => changes.length > 0);
-  if (changed.length === 0) return out.line('Nothing to do: every sealed value opens on this machine.');
+  if (changed.length === 0) {
+    checkRest(resolveConfig(resolve).problems);
+    return out.line('Nothing to do: every sealed value opens on this machine.');
+  }
   try {
     rewrapper.note();
   } catch (error) {
@@ -44,4 +48,14 @@ async function rewrap(options: { config?: string }): Promise<void> {
     applyEdits(plan, changes);
     for (const { field, file } of changes) out.line(`${field} in ${file} is sealed to the machine id of today.`);
   }
+  checkRest(resolveConfig(resolve).problems);
+}
+
+/** What is sealed to another machine id still stands where no command can change it. Throws EDIT_REFUSED. */
+function checkRest(problems: Problem[]): void {
+  const found = problems.find(({ code }) => code === 'SEALED_MACHINE');
+  if (!found) return;
+  const [, name = 'a value'] = found.message.split('`');
+  const detail = 'it comes from a variable, or is part of a list in JSON; seal the plain value and put it there';
+  throw new ScoutError('EDIT_REFUSED', { name, path: found.file ?? 'the environment', detail, field: 'NAME' });
 }
