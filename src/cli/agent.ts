@@ -11,24 +11,32 @@ export async function main(argv: string[]): Promise<void> {
   }
   const { createProgram, runProgram } = await import('./program.ts');
   const program = createProgram('scout-agent', 'Watches this host and reports to a service; its key is replaced without a gap.');
-  for (const verb of await verbs()) verb(program);
+  for (const { verb } of await Promise.all(needed(argv).map((load) => load()))) verb(program);
   await runProgram(program, argv);
 }
 
-async function verbs(): Promise<Verb[]> {
-  const loaded = await Promise.all([
-    import('./agent/root.ts'),
-    import('./agent/run.ts'),
-    import('./agent/stop.ts'),
-    import('./agent/status.ts'),
-    import('./agent/heartbeat.ts'),
-    import('./agent/sample.ts'),
-    import('./agent/inventory.ts'),
-    import('./agent/config.ts'),
-    import('./agent/outbox.ts'),
-    import('./agent/encrypt-value.ts'),
-    import('./agent/rewrap.ts'),
-    import('./agent/resolve.ts'),
-  ]);
-  return loaded.map((module) => module.verb);
+/** The program without a verb: its options, among them `--check-config` and `--daemon`. */
+const ROOT = () => import('./agent/root.ts');
+
+/** Every verb under its name, in the order of the help. */
+const VERBS: Record<string, () => Promise<{ verb: Verb }>> = {
+  run: () => import('./agent/run.ts'),
+  stop: () => import('./agent/stop.ts'),
+  status: () => import('./agent/status.ts'),
+  heartbeat: () => import('./agent/heartbeat.ts'),
+  sample: () => import('./agent/sample.ts'),
+  inventory: () => import('./agent/inventory.ts'),
+  config: () => import('./agent/config.ts'),
+  outbox: () => import('./agent/outbox.ts'),
+  'encrypt-value': () => import('./agent/encrypt-value.ts'),
+  rewrap: () => import('./agent/rewrap.ts'),
+  'resolve-config': () => import('./agent/resolve.ts'),
+};
+
+/** What these arguments call for: one verb, the program itself, or, for help and mistakes, all there is. */
+function needed(argv: string[]): (() => Promise<{ verb: Verb }>)[] {
+  const named = Object.hasOwn(VERBS, argv[0] ?? '') && VERBS[argv[0] as string];
+  if (named) return [ROOT, named];
+  if (argv.includes('--check-config') || argv.includes('--daemon')) return [ROOT];
+  return [ROOT, ...Object.values(VERBS)];
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { configSchema } from './schema.ts';
 
 /** JSON Schema (2020-12) of a configuration as users write it, with descriptions; a collector may be `true` or `false` alone. */

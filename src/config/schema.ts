@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseBytes, parseDuration } from '../support/durations.ts';
 import { parseListen } from '../support/listen.ts';
 

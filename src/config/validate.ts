@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Problem, problem } from '../support/errors.ts';
 import { hideKeys } from '../support/hide.ts';
 import { configSchema } from './schema.ts';

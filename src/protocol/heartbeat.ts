@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * The shape of a heartbeat on the wire. The daemon takes only the types from here (erased at build), the hub the

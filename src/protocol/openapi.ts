@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { acceptedSchema, heartbeatSchema, problemSchema, whoamiSchema } from './heartbeat.ts';
 import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from './servers.ts';
 import { API_KEY_HEADER, BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, CONTENT_TYPE, PATHS } from './wire.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /* What people and scripts read of servers: `/api/v1/servers`, and `scout-hub server list|show --json`. */
 

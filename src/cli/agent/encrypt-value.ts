@@ -14,7 +14,7 @@ interface Options {
 export const verb: Verb = (program) => {
   const command = program
     .command('encrypt-value')
-    .description('seals a secret so that it opens on this host only; the value comes from a prompt or from stdin')
+    .description('seal a secret so that it opens on this host only; the value comes from a prompt or from stdin')
     .option('--field <name>', 'the setting that it is for', 'api.key')
     .option('--in-place', 'put it into the configuration; without a value on stdin, seal the one that stands there')
     .option('--config <path>', 'read this configuration')

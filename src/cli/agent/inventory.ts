@@ -12,7 +12,7 @@ interface Options {
 export const verb: Verb = (program) => {
   const command = program
     .command('inventory', { hidden: true })
-    .description('Print what this host is: system, hardware, network cards.')
+    .description('print what this host is: system, hardware, network cards')
     .option('--json', 'print JSON')
     .option('--proc <dir>', 'where the procfs of the host is mounted')
     .option('--sys <dir>', 'where the sysfs of the host is mounted')

@@ -6,7 +6,7 @@ import { example, type Verb } from '../program.ts';
 export const verb: Verb = (program) => {
   const command = program
     .command('rewrap')
-    .description('re-seals the sealed values of the configuration after the machine id changed; host.key must be the same')
+    .description('re-seal the sealed values of the configuration after the machine id changed; host.key must be the same')
     .option('--config <path>', 'read this configuration')
     .action(rewrap);
   example(command, 'scout-agent rewrap');

@@ -25,7 +25,7 @@ type Settings = Pick<Config, 'collectors' | 'interval' | 'host' | 'host_name'>;
 export const verb: Verb = (program) => {
   const command = program
     .command('sample')
-    .description('Take one sample of this host and print it; nothing is sent.')
+    .description('take one sample of this host and print it; nothing is sent')
     .option('--json', 'print a heartbeat as it would be sent')
     .option('--collector <name...>', 'these collectors only, switched on or not', [] as string[])
     .option('--config <path>', 'configuration file')
