@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -16,19 +16,18 @@ export interface Reading {
   rss: number;
   /** MB of private anonymous memory: what the process itself answers for. */
   anon: number;
-  /** Processor seconds since its start. */
+  /** Processor seconds of the threads it has. */
   cpu: number;
 }
-
-const TICKS = 100;
 
 /** Reads one process. Throws when it is gone. */
 export function reading(pid: number): Reading {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return { rss: kb('VmRSS') / 1000, anon: kb('RssAnon') / 1000, cpu: (Number(fields[11]) + Number(fields[12])) / TICKS };
+  // Nanoseconds on a processor, a thread each: the ticks of proc_pid_stat(5) miss work that is shorter than one.
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1'));
+  const cpu = threads.reduce((sum, text) => sum + Number(text.split(' ')[0]) / 1e9, 0);
+  return { rss: kb('VmRSS') / 1000, anon: kb('RssAnon') / 1000, cpu };
 }
 
 /** The sum over several processes: a pair that does one job together. */
