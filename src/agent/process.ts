@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * V8 without its compilers and with small spaces: for a process that works a few milliseconds every ten seconds they
- * cost memory and give nothing back (about 2 MB; bench/agent.ts). Without compilers nothing needs memory that is both
- * writable and executable.
+ * V8 as an interpreter with small spaces and no threads of its own: compilers and parallel collection cost a process
+ * that works a few milliseconds every ten seconds more than they save, in memory and in time (bench/agent.ts). What
+ * was compiled to bytecode stays, or every sample would begin by compiling it anew. Without compilers, nothing needs
+ * memory that is both writable and executable.
  */
-const V8_FLAGS = ['--lite-mode', '--max-semi-space-size=1'];
+const V8_FLAGS = ['--jitless', '--no-flush-bytecode', '--single-threaded-gc', '--v8-pool-size=0', '--max-semi-space-size=1'];
 
 /** SIGUSR1 would open a debugger on loopback, through which every local user could read the key. */
 const NODE_FLAGS = ['--disable-sigusr1'];
