@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
+import type { Heartbeat, Point } from '../src/protocol/heartbeat.ts';
+import { AGENT } from '../test/helpers/programs.ts';
 
 /** One line that says what a figure was measured on, and when. */
 export function machine(): string {
@@ -55,4 +57,19 @@ export function print(header: string[], rows: (string | number)[][]): void {
 /** Builds both programs, so that what is measured is what ships. */
 export function buildPrograms(): void {
   execFileSync(process.execPath, [fileURLToPath(new URL('../scripts/build.ts', import.meta.url))], { stdio: 'inherit' });
+}
+
+/** This host's own heartbeat, with readings that differ from one to the next as counters and gauges do. */
+export function variations(): (instance: string, sequence: number, time: number) => string {
+  const env = { ...process.env, SCOUT_COLLECTORS_PROCESSES_TOP: '6' };
+  const sample: Heartbeat = JSON.parse(execFileSync(process.execPath, [AGENT, 'sample', '--json'], { encoding: 'utf8', env }));
+  const vary = (point: Point, sequence: number): Point => {
+    const value = point.at(-1) as number;
+    const digits = String(value).split('.')[1]?.length ?? 0;
+    return [...point.slice(0, -1), value === 0 ? 0 : Number((value * (1 + sequence / 1e5) + Math.random() * 10).toFixed(digits))];
+  };
+  return (instance, sequence, time) => {
+    const metrics = sample.metrics.map((metric) => ({ ...metric, points: metric.points.map((point) => vary(point, sequence)) }));
+    return JSON.stringify({ ...sample, instance, sequence, time, metrics });
+  };
 }

@@ -3,35 +3,18 @@
  * over TLS by the agent as it ships: heartbeats a second, and its memory at the peak against its own before, when it
  * idled on an empty outbox. Both programs and the benchmark share this machine.
  */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { machineMark } from '../src/delivery/machine.ts';
 import { Outbox } from '../src/delivery/outbox.ts';
-import type { Heartbeat, Point } from '../src/protocol/heartbeat.ts';
 import { realHost } from '../src/support/host.ts';
 import { AGENT, Bench, Running } from '../test/helpers/programs.ts';
-import { buildPrograms, machine, print, reading } from './lib.ts';
+import { buildPrograms, machine, print, reading, variations } from './lib.ts';
 
 const GROUP = 500;
 const IDLE_SECONDS = 20;
 const SETTINGS = 'interval: 1h\noutbox: {max_bytes: 4GiB, min_free_bytes: 0}\nlog: {format: json}\n';
-
-/** This host's own heartbeat, with readings that differ from one to the next as counters and gauges do. */
-function variations(): (instance: string, sequence: number, time: number) => string {
-  const env = { ...process.env, SCOUT_COLLECTORS_PROCESSES_TOP: '6' };
-  const sample: Heartbeat = JSON.parse(execFileSync(process.execPath, [AGENT, 'sample', '--json'], { encoding: 'utf8', env }));
-  const vary = (point: Point, sequence: number): Point => {
-    const value = point.at(-1) as number;
-    const digits = String(value).split('.')[1]?.length ?? 0;
-    return [...point.slice(0, -1), value === 0 ? 0 : Number((value * (1 + sequence / 1e5) + Math.random() * 10).toFixed(digits))];
-  };
-  return (instance, sequence, time) => {
-    const metrics = sample.metrics.map((metric) => ({ ...metric, points: metric.points.map((point) => vary(point, sequence)) }));
-    return JSON.stringify({ ...sample, instance, sequence, time, metrics });
-  };
-}
 
 function fill(path: string, count: number): void {
   const make = variations();
