@@ -1,4 +1,5 @@
 import { parseLoadavg } from '../procfs/loadavg.ts';
+import type { Metric } from '../protocol/heartbeat.ts';
 import type { CollectorDefinition } from './collector.ts';
 import { metric } from './collector.ts';
 
@@ -10,17 +11,7 @@ export const load: CollectorDefinition<'load'> = {
       const found = parseLoadavg(files.text(`${host.proc}/loadavg`));
       if (!found) throw new Error('loadavg has an unknown form');
       return [
-        metric(
-          'scout.load',
-          '{thread}',
-          'gauge',
-          ['period'],
-          [
-            ['1m', found.one],
-            ['5m', found.five],
-            ['15m', found.fifteen],
-          ],
-        ),
+        loadAverages([found.one, found.five, found.fifteen]),
         metric(
           'scout.threads',
           '{thread}',
@@ -35,3 +26,16 @@ export const load: CollectorDefinition<'load'> = {
     },
   }),
 };
+
+const PERIODS = ['1m', '5m', '15m'];
+
+/** Load averages over 1, 5 and 15 minutes, as a metric. */
+export function loadAverages(values: number[]): Metric {
+  return metric(
+    'scout.load',
+    '{thread}',
+    'gauge',
+    ['period'],
+    values.map((value, at) => [PERIODS[at] as string, value]),
+  );
+}

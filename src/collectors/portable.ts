@@ -2,6 +2,7 @@ import os from 'node:os';
 import type { Point } from '../protocol/heartbeat.ts';
 import { type CollectorDefinition, metric, round } from './collector.ts';
 import { matcher, Unsupported } from './files.ts';
+import { loadAverages } from './load.ts';
 
 /** systeminformation stays out of memory, and out of hosts with a /proc, until a collector here asks. */
 const facts = async () => (await import('systeminformation')).default;
@@ -40,16 +41,7 @@ const load: CollectorDefinition<'load'> = {
   create: (host) => ({
     collect() {
       if (host.platform === 'win32') throw new Unsupported('Windows has no load average');
-      const periods = ['1m', '5m', '15m'];
-      return [
-        metric(
-          'scout.load',
-          '{thread}',
-          'gauge',
-          ['period'],
-          os.loadavg().map((value, at) => [periods[at] as string, round(value, 2)]),
-        ),
-      ];
+      return [loadAverages(os.loadavg().map((value) => round(value, 2)))];
     },
   }),
 };
