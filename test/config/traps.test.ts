@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { exitOf } from '../../src/config/resolve.ts';
+import { exitOf, resolveConfig } from '../../src/config/resolve.ts';
 import { freshKey, listed, Scratch, summary } from './scratch.ts';
 
 const ENDPOINT = 'https://scout.example.com';
@@ -224,7 +224,7 @@ describe('permissions', () => {
     const scratch = new Scratch();
     const file = scratch.file('a.yml', yaml(key));
     chmodSync(file, mode);
-    return { file, found: scratch.resolve('a.yml', yaml(key)) };
+    return { file, found: resolveConfig({ file, env: {}, uid: 0 }) };
   };
   it.each([
     [0o644, '0640'],
