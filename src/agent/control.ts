@@ -6,7 +6,16 @@ import type { Problem } from '../support/errors.ts';
 import type { Usage } from './meters.ts';
 
 /** Requests and answers on the control socket: one line of JSON each way, then the socket closes. */
-export type ControlRequest = { command: 'status' } | { command: 'heartbeat' } | { command: 'stop' } | { command: 'reload' };
+export type ControlRequest =
+  | { command: 'status' }
+  | { command: 'heartbeat' }
+  | { command: 'stop' }
+  | { command: 'reload' }
+  /** Sends nothing to the service until `release`, or until `ms` have passed; answered once nothing is in flight. */
+  | { command: 'hold'; ms: number }
+  | { command: 'release' }
+  /** Reads the configuration and sends with the key found there; answered once the service took, or refused, a heartbeat with it. */
+  | { command: 'adopt'; fingerprint: string };
 
 /** What `status --json` prints. */
 export interface AgentStatus {
@@ -34,6 +43,12 @@ export interface HeartbeatReport {
   outcome: Outcome;
 }
 
+/** Whether the service took a heartbeat with the key that was to be adopted. */
+export interface AdoptReport {
+  outcome: 'accepted' | 'pending' | 'refused';
+  detail: string;
+}
+
 export interface ReloadReport {
   ok: boolean;
   problems: Problem[];
@@ -45,6 +60,9 @@ export interface ControlResults {
   heartbeat: HeartbeatReport;
   stop: { pid: number };
   reload: ReloadReport;
+  hold: { held: true };
+  release: { held: false };
+  adopt: AdoptReport;
 }
 
 /** The one line that answers a request. */

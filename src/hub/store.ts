@@ -1,3 +1,5 @@
+import type { Link } from '../support/chain.ts';
+
 /** What the hub keeps. Asynchronous throughout, so that SQLite and PostgreSQL serve behind the same interface and the same tests. */
 
 export type Policy = 'immediate' | 'grace' | 'multi';
@@ -16,6 +18,8 @@ export interface Server {
 export interface ServerKey {
   id: string;
   serverId: string;
+  /** What people call it; meaningful under `multi`. */
+  name: string | null;
   /** SHA-256 of the key, lower-case hex. The key itself is never kept. */
   hash: string;
   slot: Slot;
@@ -23,6 +27,60 @@ export interface ServerKey {
   createdAt: number;
   validUntil: number | null;
   lastUsed: number | null;
+}
+
+/** The key, or the credential, that a batch came in with. */
+export type KeyUse = Pick<ServerKey, 'id' | 'hash' | 'slot' | 'lastUsed'>;
+
+/** What a credential may do: `hub/scopes.ts` tells which routes each opens. */
+export type Scope = 'heartbeats' | 'fleet' | 'keys' | 'admin';
+
+/** An RSA public key that stands for the organisation, used by any of its hosts. */
+export interface OrgCredential {
+  id: string;
+  /** Unique. */
+  name: string;
+  role: 'admin' | 'member';
+  scopes: Scope[];
+  /** RFC 7638 thumbprint of the public key, base64url; unique. */
+  kid: string;
+  /** SPKI DER, base64url. */
+  publicKey: string;
+  enabled: boolean;
+  createdAt: number;
+  expiresAt: number | null;
+  lastUsed: number | null;
+}
+
+/** One thing that happened, for the audit trail. Fingerprints, never keys. */
+export interface AuditEntry {
+  at: number;
+  /** Who: `cli:root`, `agent:web-1`, `credential:ci`, `user:ann`. */
+  actor: string;
+  /** What: `key.rotate`, `key.retire`, `credential.disable`, … */
+  action: string;
+  /** On what: `server:web-1`, `credential:ci-v2`. */
+  subject: string;
+  detail: Record<string, string>;
+  /** Where from, as the hub saw it; null on the command line. */
+  address: string | null;
+}
+
+/** A key that was minted for an agent, kept for a day so that the same request brings the same key. */
+export interface Mint {
+  /** SHA-256 over server id, hash of the key that asked and Idempotency-Key, hex. */
+  id: string;
+  serverId: string;
+  /** The new key, sealed under the old key and the Idempotency-Key, neither of which is kept. */
+  sealed: Uint8Array;
+  until: number;
+}
+
+/** What a change of keys comes to: rows to write (by id), ids to delete, and its line in the audit trail. */
+export interface Edit<Row> {
+  put?: Row[];
+  drop?: string[];
+  audit?: AuditEntry;
 }
 
 /** What was received from one agent instance. */
@@ -97,14 +155,32 @@ export interface Store {
   keys(serverId: string): Promise<ServerKey[]>;
   findKey(hash: string): Promise<{ server: Server; key: ServerKey } | undefined>;
 
-  /** Notes that a key was used; written at most every few seconds. */
-  useKey(key: ServerKey, at: number): Promise<void>;
+  /** Notes that a key, or a credential, was used; written at most every few seconds. */
+  useKey(key: KeyUse, at: number): Promise<void>;
+  /**
+   * Changes the keys of a server in one transaction, with what `decide` makes of those there are; `mint` is stored with
+   * it. What `decide` throws undoes all. Throws HUB_KEY_EXISTS for a key that another server has, HUB_SERVER_UNKNOWN.
+   */
+  changeKeys(serverId: string, decide: (keys: ServerKey[]) => Edit<ServerKey> & { mint?: Mint }): Promise<void>;
+  mint(id: string): Promise<Mint | undefined>;
+  /** The server of that name; registered without a key (policy `multi`) when there is none, as hosts with a credential of the organisation are. */
+  serverForHost(name: string, now: number): Promise<Server>;
+
+  credentials(): Promise<OrgCredential[]>;
+  credentialByKid(kid: string): Promise<OrgCredential | undefined>;
+  /** Like `changeKeys`, for all credentials. Throws HUB_CREDENTIAL_EXISTS for a name or public key that is taken. */
+  changeCredentials(decide: (all: OrgCredential[]) => Edit<OrgCredential>): Promise<void>;
+
+  /** Adds a line to the audit trail; changes of keys and credentials bring theirs along. */
+  audit(entry: AuditEntry): Promise<void>;
+  /** Lines of the audit trail from a number on, oldest first. */
+  auditTrail(from: number, most: number): Promise<(AuditEntry & Link)[]>;
 
   /**
    * Stores what is new of a batch and counts the rest as duplicates, durably and in one transaction. All of it is of
    * one server; throws HUB_SERVER_UNKNOWN when that was removed meanwhile.
    */
-  accept(server: Server, key: ServerKey, batch: Incoming[], received: number): Promise<{ accepted: number; duplicates: number }>;
+  accept(server: Server, key: KeyUse, batch: Incoming[], received: number): Promise<{ accepted: number; duplicates: number }>;
   /** Counts a refusal by status; `serverId` null where the key told none. */
   refuse(serverId: string | null, status: number, count: number): Promise<void>;
   refusals(serverId: string): Promise<Record<string, number>>;

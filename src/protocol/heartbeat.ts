@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { rotationSchema } from './keys.ts';
 
 /*
  * The shape of a heartbeat on the wire. The daemon takes only the types from here (erased at build), the hub the
@@ -62,10 +63,17 @@ export const whoamiSchema = z.object({
   /** Identity of this installation of the service; stays when its certificate changes. */
   service_id: z.string(),
   version: z.string(),
-  server: z.object({ id: z.string(), name: z.string(), policy: z.enum(['immediate', 'grace', 'multi']) }),
+  /** The server that the key belongs to; null for an organisation credential, which is of none. */
+  server: z.object({ id: z.string(), name: z.string(), policy: z.enum(['immediate', 'grace', 'multi']) }).nullable(),
+  /** The organisation credential that asks. */
+  credential: z.object({ id: z.string(), name: z.string(), role: z.enum(['admin', 'member']), scopes: z.array(z.string()) }).optional(),
   fingerprint: z.string(),
   slot: z.enum(['current', 'previous', 'next']),
   previous_key_valid_until: z.string().nullable(),
+  /** When the key that asks was made (RFC 3339). */
+  key_created: z.string().optional(),
+  /** What this service can do for an agent that replaces its key; absent: nothing, keys come from people. */
+  rotation: rotationSchema.optional(),
   /** The service's clock, RFC 3339. */
   time: z.string(),
 });

@@ -28,6 +28,8 @@ export const serverSummarySchema = z.object({
 
 export const keyViewSchema = z.object({
   fingerprint: z.string(),
+  /** What people call it; null for a key without a name. */
+  name: z.string().nullable(),
   slot,
   enabled: z.boolean(),
   created: z.iso.datetime(),

@@ -3,6 +3,9 @@
 export const PATHS = {
   heartbeats: '/api/v1/heartbeats',
   whoami: '/api/v1/whoami',
+  register: '/api/v1/keys/register',
+  mint: '/api/v1/keys/mint',
+  retire: '/api/v1/keys/retire',
 } as const;
 
 /** Header that carries an API key (`api.auth: api-key`). */

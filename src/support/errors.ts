@@ -5,6 +5,8 @@
  */
 
 import { config, EXIT, type Row, row } from './error-row.ts';
+import { HUB_ERRORS } from './hub-errors.ts';
+import { ROTATION_ERRORS } from './rotation-errors.ts';
 import { SEALED_ERRORS } from './sealed-errors.ts';
 
 export { EXIT };
@@ -176,42 +178,11 @@ export const ERRORS = {
   OUTBOX_ABSENT: row(EXIT.failed, 'there is no outbox at {path}', 'Start the agent once, or name the folder with --state-dir.'),
   COLLECTOR_UNKNOWN: row(EXIT.usage, 'there is no collector `{name}`', 'Known are: {known}.'),
 
+  // --- replacing a credential
+  ...ROTATION_ERRORS,
+
   // --- the hub
-  HUB_TLS_CHOICE: row(
-    EXIT.usage,
-    'scout-hub serves HTTPS only: no certificate was named',
-    'Give --tls-cert FILE --tls-key FILE, or --tls-self-signed.',
-  ),
-  HUB_TLS_FILE: row(
-    EXIT.config,
-    'cannot serve with {path}: {detail}',
-    'Give a certificate and its own key, both PEM, readable by the hub.',
-  ),
-  HUB_SERVER_EXISTS: row(
-    EXIT.failed,
-    'a server named `{name}` exists already',
-    'Choose another name, or remove it first: scout-hub server remove {name}',
-  ),
-  HUB_SERVER_UNKNOWN: row(EXIT.failed, 'there is no server named `{name}`', 'See: scout-hub server list'),
-  HUB_SERVER_NAME: row(
-    EXIT.usage,
-    'this is not a name for a server',
-    'Use up to 128 letters, digits, spaces and . _ : @ -, a letter or digit first.',
-  ),
-  HUB_USER_NAME: row(EXIT.usage, 'this is not a name for a user', 'Use up to 128 letters, digits and . _ @ -, a letter or digit first.'),
-  HUB_DATA: row(EXIT.failed, 'cannot use the data in {path}: {detail}', 'Correct the folder (--data), its owner and the free space on it.'),
-  HUB_DATA_NEWER: row(
-    EXIT.failed,
-    'the data is of version {found}, and this scout-hub knows {known}',
-    'Use the scout-hub that wrote it, or a newer one; nothing was changed.',
-  ),
-  HUB_USER_EXISTS: row(EXIT.failed, 'a user named `{name}` exists already', 'Choose another name.'),
-  HUB_PASSWORD_WEAK: row(EXIT.usage, 'the password has {got} characters; at least {least} are needed', 'Choose a longer one.'),
-  HUB_LISTEN: row(
-    EXIT.failed,
-    'cannot listen on {address}: {detail}',
-    'Give another --listen HOST:PORT, or end the process that holds it.',
-  ),
+  ...HUB_ERRORS,
 } as const satisfies Record<string, Row>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -6,7 +6,7 @@ import { transaction } from './transaction.ts';
 type Migration = (database: DatabaseSync) => void;
 
 /** From version n to n + 1; forward only, and never edited once released. */
-const MIGRATIONS: Migration[] = [first, aliveSince];
+const MIGRATIONS: Migration[] = [first, aliveSince, credentials];
 
 /** Brings the schema to the version this program knows; `user_version` tells where it stands. Throws HUB_DATA_NEWER. */
 export function migrate(database: DatabaseSync): void {
@@ -126,5 +126,40 @@ function aliveSince(database: DatabaseSync): void {
   database.exec(`
     ALTER TABLE latest ADD COLUMN alive_since INTEGER NOT NULL DEFAULT 0;
     UPDATE latest SET alive_since = received;
+  `);
+}
+
+/** Names of keys, minted keys for a day, credentials of the organisation, and the audit trail. */
+function credentials(database: DatabaseSync): void {
+  database.exec(`
+    ALTER TABLE keys ADD COLUMN name TEXT;
+
+    CREATE TABLE mints (
+      id TEXT PRIMARY KEY,
+      server INTEGER NOT NULL REFERENCES servers ON DELETE CASCADE,
+      sealed BLOB NOT NULL,
+      until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE credentials (
+      id TEXT PRIMARY KEY,
+      name TEXT NOT NULL UNIQUE,
+      role TEXT NOT NULL CHECK (role IN ('admin', 'member')),
+      scopes TEXT NOT NULL,
+      kid TEXT NOT NULL UNIQUE,
+      public_key TEXT NOT NULL,
+      enabled INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      expires_at INTEGER,
+      last_used INTEGER
+    ) STRICT, WITHOUT ROWID;
+
+    -- Append-only, each row chained to the one before (support/chain.ts): \`line\` is the entry's JSON, as it was hashed.
+    CREATE TABLE audit (
+      seq INTEGER PRIMARY KEY,
+      line TEXT NOT NULL
+    ) STRICT;
+    CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
+    CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
   `);
 }

@@ -1,0 +1,53 @@
+import type { AuditLine, Journal } from '../rotation/journal.ts';
+
+/** Name of the keyring in the state folder. */
+export const KEYRING = 'keyring.json';
+
+export type KeySlot = 'current' | 'next' | 'previous';
+
+/** A credential that is kept: everything that must change together. */
+export interface KeptKey {
+  fingerprint: string;
+  /**
+   * Settings by name, as text: `api.key`; or `api.private_key` with `api.credential_id` and `api.kid` where they are
+   * set. Secrets are sealed (`enc:v1:…`) wherever the running agent can open them.
+   */
+  values: Record<string, string>;
+  /** Since when it is here (RFC 3339): made, pasted or found in the configuration. */
+  since: string;
+  /** Until when the service takes it (RFC 3339); null: not limited, or not known. */
+  valid_until: string | null;
+}
+
+/** A key that is not used and not erased: nothing has proved it dead. */
+export interface QuarantinedKey extends KeptKey {
+  reason: string;
+}
+
+/**
+ * `keyring.json`: the keys of this host beside the one in its configuration, and the rotation under way. One file, so
+ * that one rename changes all of it.
+ */
+export interface Keyring {
+  v: 1;
+  /** The service that the keys are for, as its whoami told; null before the first rotation. */
+  service: { endpoint: string; service_id: string; server_id: string | null } | null;
+  current: KeptKey | null;
+  next: KeptKey | null;
+  previous: KeptKey | null;
+  quarantine: QuarantinedKey[];
+  rotation: Journal | null;
+  /** The last line of the audit log, written here first: after a crash it is added there. */
+  audit: AuditLine | null;
+}
+
+export const EMPTY_KEYRING: Keyring = {
+  v: 1,
+  service: null,
+  current: null,
+  next: null,
+  previous: null,
+  quarantine: [],
+  rotation: null,
+  audit: null,
+};

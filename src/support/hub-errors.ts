@@ -1,0 +1,71 @@
+import { EXIT, row } from './error-row.ts';
+
+/** The part of the error table that is about the hub; `errors.ts` has the rest. */
+export const HUB_ERRORS = {
+  HUB_TLS_CHOICE: row(
+    EXIT.usage,
+    'scout-hub serves HTTPS only: no certificate was named',
+    'Give --tls-cert FILE --tls-key FILE, or --tls-self-signed.',
+  ),
+  HUB_TLS_FILE: row(
+    EXIT.config,
+    'cannot serve with {path}: {detail}',
+    'Give a certificate and its own key, both PEM, readable by the hub.',
+  ),
+  HUB_SERVER_EXISTS: row(
+    EXIT.failed,
+    'a server named `{name}` exists already',
+    'Choose another name, or remove it first: scout-hub server remove {name}',
+  ),
+  HUB_SERVER_UNKNOWN: row(EXIT.failed, 'there is no server named `{name}`', 'See: scout-hub server list'),
+  HUB_SERVER_NAME: row(
+    EXIT.usage,
+    'this is not a name for a server',
+    'Use up to 128 letters, digits, spaces and . _ : @ -, a letter or digit first.',
+  ),
+  HUB_USER_NAME: row(EXIT.usage, 'this is not a name for a user', 'Use up to 128 letters, digits and . _ @ -, a letter or digit first.'),
+  HUB_DATA: row(EXIT.failed, 'cannot use the data in {path}: {detail}', 'Correct the folder (--data), its owner and the free space on it.'),
+  HUB_DATA_NEWER: row(
+    EXIT.failed,
+    'the data is of version {found}, and this scout-hub knows {known}',
+    'Use the scout-hub that wrote it, or a newer one; nothing was changed.',
+  ),
+  HUB_USER_EXISTS: row(EXIT.failed, 'a user named `{name}` exists already', 'Choose another name.'),
+  HUB_PASSWORD_WEAK: row(EXIT.usage, 'the password has {got} characters; at least {least} are needed', 'Choose a longer one.'),
+  HUB_LISTEN: row(
+    EXIT.failed,
+    'cannot listen on {address}: {detail}',
+    'Give another --listen HOST:PORT, or end the process that holds it.',
+  ),
+  HUB_KEY_EXISTS: row(EXIT.failed, 'this key is another server\u2019s already', 'Make a new one; a key belongs to one server.'),
+  HUB_KEY_UNKNOWN: row(EXIT.failed, 'server `{name}` has no key `{key}`', 'See: scout-hub key list {name}'),
+  HUB_KEY_NAME: row(EXIT.usage, 'this is not a name for a key', 'Use up to 64 letters, digits and . _ : @ -, a letter or digit first.'),
+  HUB_KEY_NAMED: row(EXIT.failed, 'server `{name}` has a key named `{key}` already', 'Choose another name.'),
+  HUB_KEY_POLICY: row(
+    EXIT.failed,
+    'server `{name}` has the policy {policy}, under which this cannot be done: {detail}',
+    'Use `scout-hub key rotate {name}`, or register the server with --policy multi.',
+  ),
+  HUB_KEY_LAST: row(
+    EXIT.failed,
+    'this is the last key of `{name}` that works: its agent would be shut out',
+    'Make another first (scout-hub key rotate {name}), or remove the server.',
+  ),
+  HUB_CREDENTIAL_EXISTS: row(EXIT.failed, 'a credential with {what} exists already', 'Choose another name, or make another key pair.'),
+  HUB_CREDENTIAL_UNKNOWN: row(EXIT.failed, 'there is no credential named `{name}`', 'See: scout-hub credential list'),
+  HUB_CREDENTIAL_NAME: row(
+    EXIT.usage,
+    'this is not a name for a credential',
+    'Use up to 64 letters, digits and . _ : @ -, a letter or digit first.',
+  ),
+  HUB_PUBLIC_KEY: row(
+    EXIT.failed,
+    '{path} is not an RSA public key of 2048 bits or more: {detail}',
+    'Give the public half as PEM (openssl pkey -in key.pem -pubout), or base64url of its DER.',
+  ),
+  HUB_AUDIT_BROKEN: row(
+    EXIT.failed,
+    'the audit trail is broken at line {line}: {detail}',
+    'Compare it with a backup or an earlier export.',
+  ),
+} as const;
