@@ -1,4 +1,4 @@
-import type { AuditLine, Journal } from '../rotation/journal.ts';
+import type { AuditLine, Journal, Source } from '../rotation/journal.ts';
 
 /** Name of the keyring in the state folder. */
 export const KEYRING = 'keyring.json';
@@ -8,6 +8,8 @@ export type KeySlot = 'current' | 'next' | 'previous';
 /** A credential that is kept: everything that must change together. */
 export interface KeptKey {
   fingerprint: string;
+  /** How it came here; `found`: in the configuration, so that it may be used elsewhere too. */
+  origin: Source | 'found';
   /**
    * Settings by name, as text: `api.key`; or `api.private_key` with `api.credential_id` and `api.kid` where they are
    * set. Secrets are sealed (`enc:v1:…`) wherever the running agent can open them.
