@@ -1,5 +1,6 @@
 import type { Keyring } from '../credentials/keyring.ts';
 import type { Proof } from '../credentials/proof.ts';
+import type { Values } from '../credentials/values.ts';
 import type { Reply } from '../credentials/whoami.ts';
 import type { Minted, Registered, Retired } from '../protocol/keys.ts';
 import type { Problem } from '../support/errors.ts';
@@ -10,8 +11,7 @@ import type { AuditLine } from './journal.ts';
  * a world of its own and stop it at any call.
  */
 
-/** The settings that make up a credential, opened: `api.key`, or `api.private_key` with `api.credential_id` and `api.kid`. */
-export type Values = Record<string, string>;
+export type { Values };
 
 /** What the service said to a key route. Whatever decides nothing is thrown as a ScoutError (SERVICE_…). */
 export type Answer<T> =
@@ -72,7 +72,7 @@ export interface RunningAgent {
    * Has it read its configuration and send with what it found there: `accepted` once a heartbeat was accepted with this
    * key, `absent` when no agent runs, else why not (yet).
    */
-  adopt(fingerprint: string): Promise<{ kind: 'accepted' | 'absent' } | { kind: 'pending' | 'refused'; detail: string }>;
+  adopt(fingerprint: string): Promise<{ kind: 'accepted' | 'absent' | 'pending' | 'refused'; detail: string }>;
 }
 
 /** What a rotation tells while it goes on. */

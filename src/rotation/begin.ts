@@ -1,0 +1,142 @@
+import { generateKeyPair, randomBytes, randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { KeptKey, Keyring } from '../credentials/keyring.ts';
+import { fingerprintOf, type Values } from '../credentials/values.ts';
+import type { Reply } from '../credentials/whoami.ts';
+import { ScoutError } from '../support/errors.ts';
+import type { Book } from './book.ts';
+import type { Journal, Policy, Source } from './journal.ts';
+import type { World } from './ports.ts';
+
+/** What was asked for; without a source, the best that the service offers. */
+export interface Request {
+  source?: Source;
+  /** The new credential, for `pasted`. */
+  pasted?: Values;
+  /** Take the risk of a service that ends the old key before it answers with the new one. */
+  acceptGap: boolean;
+}
+
+/** How a rotation would go, as `--dry-run` tells it. */
+export interface Plan {
+  source: Source;
+  policy: Policy;
+  from: string;
+  /** Name of the server, or of the organisation credential. */
+  name: string | null;
+  /** What the service does for an agent: register, mint, retire. */
+  abilities: string[];
+  service: Keyring['service'];
+}
+
+const RSA_BITS = 2048;
+
+/**
+ * Decides how the credential will be replaced; changes nothing. Throws the ROTATE_ errors that speak against it,
+ * EDIT_REFUSED and the SERVICE_ errors.
+ */
+export async function plan(world: World, book: Book, request: Request): Promise<Plan> {
+  const values = world.configured.read();
+  const from = fingerprintOf(values);
+  const pair = 'api.private_key' in values;
+  const reply = await whoami(world, values, request);
+  const told = reply?.kind === 'accepted' ? reply.whoami : undefined;
+  const abilities = told?.rotation ?? [];
+  const policy = told?.server?.policy ?? book.keyring.rotation?.policy ?? 'multi';
+  const source = choose(world, request, pair, abilities);
+  if (policy === 'immediate' && source === 'minted' && !request.acceptGap) throw new ScoutError('ROTATE_GAP', { endpoint: world.endpoint });
+  if (request.pasted && fingerprintOf(request.pasted) === from) throw new ScoutError('ROTATE_SAME', { fingerprint: from });
+  world.configured.check([...new Set([...Object.keys(values), ...Object.keys(request.pasted ?? {})])]);
+  const service = told
+    ? { endpoint: world.endpoint, service_id: told.service_id, server_id: told.server?.id ?? null }
+    : book.keyring.service;
+  const name = told?.server?.name ?? told?.credential?.name ?? null;
+  return { source, policy, from, name, abilities, service };
+}
+
+/** Writes the intent down, and with it every key that is made here: before the service hears of any. */
+export async function begin(world: World, book: Book, request: Request, planned: Plan): Promise<void> {
+  const { source, policy, from, service } = planned;
+  const next = await nextKey(world, book, request, source);
+  const now = book.time();
+  const rotation: Journal = {
+    id: randomUUID(),
+    state: 'INTENT',
+    source,
+    policy,
+    from,
+    to: next?.fingerprint ?? null,
+    started: now,
+    changed: now,
+    actor: book.actor,
+    ...(source === 'minted' && { idempotency_key: randomUUID() }),
+    retire_at: null,
+    problem: null,
+  };
+  const previous = source === 'rollback' ? null : book.keyring.previous;
+  book.write({ service, next, previous, rotation }, 'INTENT', REASONS[source]);
+  world.tell({ state: 'INTENT', text: `${REASONS[source]}${next ? ` (fingerprint ${next.fingerprint})` : ''}; it is to replace ${from}` });
+}
+
+const REASONS: Record<Source, string> = {
+  made: 'a key was made here',
+  keypair: 'a key pair was made here',
+  pasted: 'a key was given',
+  minted: 'the service is asked for a key',
+  rollback: 'the previous key is to come back',
+};
+
+/** Who we are now. A dead key does not keep an operator from giving another one. */
+async function whoami(world: World, values: Values, { source }: Request): Promise<Reply | undefined> {
+  const given = source === 'pasted' || source === 'rollback';
+  let reply: Reply;
+  try {
+    reply = await world.service.whoami(values);
+  } catch (error) {
+    // A service without whoami: the proof will find out what it is.
+    if (given && error instanceof ScoutError && error.code === 'SERVICE_UNEXPECTED') return undefined;
+    throw error;
+  }
+  if (reply.kind === 'accepted' || given) return reply;
+  const params = { endpoint: world.endpoint, fingerprint: fingerprintOf(values), detail: reply.detail };
+  throw new ScoutError(reply.kind === 'refused' ? 'ROTATE_OLD_REFUSED' : 'KEY_FORBIDDEN', params);
+}
+
+function choose({ endpoint }: World, { source }: Request, pair: boolean, abilities: string[]): Source {
+  const wrong = (detail: string) => new ScoutError('ROTATE_SOURCE', { detail });
+  if (source === 'keypair' && !pair)
+    throw wrong('--keypair is for organisation credentials, and the configuration has an API key: use --self');
+  if (source === 'made' && pair) throw wrong('--self is for API keys, and the configuration has a key pair: use --keypair');
+  if (source === 'minted' && pair) throw wrong('a service does not make key pairs: use --keypair');
+  const needed = { made: 'register', keypair: 'register', minted: 'mint' } as const;
+  if (source === 'pasted' || source === 'rollback') return source;
+  if (source !== undefined) {
+    if (abilities.includes(needed[source])) return source;
+    throw new ScoutError('ROTATE_NO_SOURCE', { endpoint });
+  }
+  if (abilities.includes('register')) return pair ? 'keypair' : 'made';
+  if (abilities.includes('mint') && !pair) return 'minted';
+  throw new ScoutError('ROTATE_NO_SOURCE', { endpoint });
+}
+
+async function nextKey(world: World, book: Book, request: Request, source: Source): Promise<KeptKey | null> {
+  switch (source) {
+    case 'made':
+      return book.keep({ 'api.key': randomBytes(32).toString('hex') }, source);
+    case 'keypair':
+      return book.keep(await makePair(world.configured.read()), source);
+    case 'pasted':
+      return book.keep(request.pasted as Values, source);
+    case 'rollback':
+      if (!book.keyring.previous) throw new ScoutError('ROTATE_NO_PREVIOUS', { detail: 'the keyring holds none' });
+      return { ...book.keyring.previous };
+    case 'minted':
+      return null;
+  }
+}
+
+/** A pair in the place of another one; its id and key id are filled in by what the service answers. */
+async function makePair(before: Values): Promise<Values> {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS });
+  return { ...before, 'api.private_key': privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url') };
+}

@@ -1,0 +1,97 @@
+import type { KeptKey } from '../credentials/keyring.ts';
+import { ScoutError } from '../support/errors.ts';
+import type { Book } from './book.ts';
+import type { World } from './ports.ts';
+import type { Turn } from './steps.ts';
+
+/** How long a key that several may be active beside is left to be gone back to; what services with a window give. */
+const LEFT_MS = 24 * 3_600_000;
+
+/** ADOPTED → RETIRING, or the end: what becomes of the old key. */
+export async function settle({ world, book, retireNow }: Turn): Promise<void> {
+  const { previous } = book.keyring;
+  if (!previous) return end(book, 'there is no old key');
+  if (retireNow && (await isAlive(world, book, previous)) !== false) await retire(world, book, previous);
+  else await leave(world, book, previous);
+  await prune(world, book);
+}
+
+/**
+ * Ends the old key at the service, asked by the new one, and forgets it. Throws ROTATE_DECLINED, KEY_FORBIDDEN,
+ * KEY_REFUSED and the SERVICE_ errors; then the key is kept.
+ */
+export async function retire(world: World, book: Book, previous: KeptKey): Promise<void> {
+  const { endpoint } = world;
+  const current = book.keyring.current as KeptKey;
+  const answer = await world.service.retire(book.open(current), previous.fingerprint);
+  if (answer.kind === 'refused') throw new ScoutError('KEY_REFUSED', { endpoint, fingerprint: current.fingerprint });
+  if (answer.kind === 'forbidden')
+    throw new ScoutError('KEY_FORBIDDEN', { endpoint, fingerprint: current.fingerprint, detail: answer.detail });
+  if (answer.kind === 'declined') throw new ScoutError('ROTATE_DECLINED', { endpoint, detail: `${answer.detail} (${answer.status})` });
+  // Its word is not enough to forget a key by.
+  if ((await isAlive(world, book, previous)) === false) return end(book, 'the service ended the old key, and refuses it', previous);
+  end(book, 'the service says that it ended the old key, but did not refuse it', previous, 'quarantine');
+}
+
+/** What is due when nothing is under way: an old key whose time has come. Says whether it did anything. */
+export async function retireDue(world: World, book: Book): Promise<boolean> {
+  const { rotation, previous } = book.keyring;
+  if (rotation?.state !== 'RETIRING' || rotation.retire_at === null || Date.parse(rotation.retire_at) > world.now()) return false;
+  if (!previous) end(book, 'there is no old key');
+  else if ((await isAlive(world, book, previous)) === false) end(book, 'the service refuses the old key: its time is over', previous);
+  else if (rotation.policy !== 'multi') return false;
+  else await retire(world, book, previous);
+  world.tell({ state: 'RETIRED', text: `the old key ${previous?.fingerprint ?? ''} has ended` });
+  return true;
+}
+
+/** Before another rotation: the old key of the last one makes room. Under `multi` it would go on working for ever. */
+export async function makeRoom(world: World, book: Book): Promise<void> {
+  const { rotation, previous } = book.keyring;
+  if (!previous) return;
+  if (rotation?.policy === 'multi' && isOwn(previous)) return retire(world, book, previous).catch(() => setAside(book, previous));
+  setAside(book, previous);
+}
+
+function setAside(book: Book, previous: KeptKey): void {
+  end(book, 'another rotation begins', previous, 'quarantine');
+}
+
+/** Forgets quarantined keys that the service itself refuses; it has just proved that it is the one. */
+async function prune(world: World, book: Book): Promise<void> {
+  for (const key of book.keyring.quarantine) {
+    if ((await isAlive(world, book, key)) !== false) continue;
+    const quarantine = book.keyring.quarantine.filter(({ fingerprint }) => fingerprint !== key.fingerprint);
+    book.write({ quarantine }, 'ERASED', 'the service refuses it', { from: key.fingerprint, to: null });
+  }
+}
+
+/** Leaves the old key to its own end: dead already, at the end of its window, or when the timer comes round. */
+async function leave(world: World, book: Book, previous: KeptKey): Promise<void> {
+  const { policy, retire_at: until } = book.journal;
+  const alive = until !== null && Date.parse(until) > world.now() ? true : await isAlive(world, book, previous);
+  if (alive === false) return end(book, 'the service refuses the old key', previous);
+  const mine = policy === 'multi' && isOwn(previous) ? new Date(world.now() + LEFT_MS).toISOString() : until;
+  book.advance('RETIRING', 'the old key is left until its end', {}, { retire_at: mine });
+}
+
+/** Whether the service takes a key; undefined when that cannot be told now. */
+async function isAlive(world: World, book: Book, key: KeptKey): Promise<boolean | undefined> {
+  try {
+    const { kind } = await world.service.whoami(book.open(key));
+    return kind !== 'refused';
+  } catch (error) {
+    if (error instanceof ScoutError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether no other host can have it: it was made on this one, or for it. A pair is shared under its name. */
+const isOwn = ({ origin, values }: KeptKey): boolean => (origin === 'made' || origin === 'minted') && 'api.key' in values;
+
+/** No rotation any more; the old key is forgotten, or set aside. */
+function end(book: Book, reason: string, previous: KeptKey | null = null, to: 'nowhere' | 'quarantine' = 'nowhere'): void {
+  const about = previous ? { from: previous.fingerprint, to: book.keyring.current?.fingerprint ?? null } : {};
+  const quarantine = to === 'quarantine' ? book.quarantined(reason, previous) : book.keyring.quarantine;
+  book.write({ previous: null, quarantine, rotation: null }, to === 'quarantine' ? 'QUARANTINED' : 'RETIRED', reason, about);
+}
