@@ -133,7 +133,7 @@ export const configSchema = z.strictObject({
       timeout: duration('100ms', '5m', '10s').describe('Longest wait for an answer.'),
     })
     .prefault({}),
-  interval: duration('10ms', '24h', '10s').describe('Time between two heartbeats.'),
+  interval: duration('5ms', '24h', '10s').describe('Time between two heartbeats.'),
   host_name: z
     .string()
     .min(1)

@@ -8,7 +8,7 @@ export interface Setting {
   path: string[];
   description: string;
   secret: boolean;
-  /** What a valid value is, after "Give …": `a duration between 10ms and 24h`. */
+  /** What a valid value is, after "Give …": `a duration between 5ms and 24h`. */
   expected: string;
   /** True where text is wanted, so that a number in YAML is taken as the characters written. */
   text: boolean;

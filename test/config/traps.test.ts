@@ -148,7 +148,7 @@ describe('the file', () => {
     ['a.toml', toml(freshKey(), 'key = "x"\n'), 'CONFIG_DUPLICATE 4:1', 'a.toml:2:1'],
     ['a.toml', toml(freshKey(), '[log]\n[log]\n'), 'CONFIG_DUPLICATE 5:2', 'a.toml:4:2'],
     ['a.env', env(freshKey(), 'SCOUT_URL=x\n'), 'CONFIG_DUPLICATE 3:1', 'a.env:2:1'],
-    ['a.yml', yaml(freshKey(), 'interval: 5 minutes\n'), 'CONFIG_VALUE 4:11', '`5 minutes` is not a duration between 10ms and 24h'],
+    ['a.yml', yaml(freshKey(), 'interval: 5 minutes\n'), 'CONFIG_VALUE 4:11', '`5 minutes` is not a duration between 5ms and 24h'],
     ['a.yml', yaml(freshKey(), 'collectors:\n  processes: { top: 60 }\n'), 'CONFIG_VALUE 5:21', 'a whole number between 0 and 50'],
     ['a.yml', yaml(freshKey(), 'collectors:\n  cpu: maybe\n'), 'CONFIG_VALUE 5:8', 'true or false'],
     ['a.toml', toml(freshKey(), 'auth = "basic"\n'), 'CONFIG_VALUE 4:8', 'one of api-key, bearer, jwt'],
