@@ -53,15 +53,7 @@ async function register({ world, book, fresh }: Turn): Promise<void> {
   // A request of before may have been carried out.
   if (!fresh && (await isTaken(world, values))) return staged(world, book, next, null, 'the service knows the key already');
   const key = values['api.private_key'] === undefined ? { sha256: sha256(values) } : { public_key: publicKey(values) };
-  const ask = () => world.service.register(currentOf(book), key);
-  let answer: Answer<Registered>;
-  try {
-    answer = await ask();
-  } catch (error) {
-    if (!(error instanceof ScoutError)) throw error;
-    if (await isTaken(world, values)) return staged(world, book, next, null, 'its answer was lost, and it knows the key');
-    answer = await ask();
-  }
+  const answer = await twice(() => world.service.register(currentOf(book), key));
   if (answer.kind === 'done') return staged(world, book, next, answer.value, 'registered');
   // The old key is dead, and by our own request perhaps.
   if (answer.kind === 'refused' && (await isTaken(world, values)))
@@ -69,17 +61,9 @@ async function register({ world, book, fresh }: Turn): Promise<void> {
   return refused(world, book, answer);
 }
 
-/** The same Idempotency-Key brings the same key, so an answer that was lost is asked for again. */
 async function mint({ world, book }: Turn): Promise<void> {
   const { idempotency_key: idempotencyKey = '', policy, from } = book.journal;
-  const ask = () => world.service.mint(currentOf(book), idempotencyKey);
-  let answer: Answer<Minted>;
-  try {
-    answer = await ask();
-  } catch (error) {
-    if (!(error instanceof ScoutError)) throw error;
-    answer = await ask();
-  }
+  const answer = await twice(() => world.service.mint(currentOf(book), idempotencyKey));
   if (answer.kind === 'done') {
     const { key, fingerprint, replayed } = answer.value;
     const next = book.keep({ 'api.key': key }, 'minted');
@@ -160,6 +144,16 @@ async function adopt({ world, book }: Turn): Promise<void> {
 /** Whether the service takes these values; throws whatever decides nothing. */
 async function isTaken(world: World, values: Values): Promise<boolean> {
   return (await world.service.whoami(values)).kind === 'accepted';
+}
+
+/** Asks once more when no answer came: the key routes take the same request twice, and answer it alike. */
+async function twice<T>(ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof ScoutError)) throw error;
+    return ask();
+  }
 }
 
 /** The service says no: the rotation ends where it began. */
