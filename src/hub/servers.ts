@@ -55,6 +55,7 @@ export async function addServer(hub: Registry, name: string, policy: Policy, gra
   const kept: ServerKey = {
     id: randomUUID(),
     serverId: server.id,
+    name: null,
     hash: hashKey(key),
     slot: 'current',
     enabled: true,
@@ -134,6 +135,7 @@ function summary(row: FleetRow, now: number): ServerSummary {
 function keyView(key: ServerKey): KeyView {
   return {
     fingerprint: fingerprintOf(key),
+    name: key.name,
     slot: key.slot,
     enabled: key.enabled,
     created: rfc3339(key.createdAt),

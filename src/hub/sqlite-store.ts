@@ -1,10 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { Link } from '../support/chain.ts';
+import { Audit } from './sqlite/audit.ts';
+import { Credentials } from './sqlite/credentials.ts';
 import { Heartbeats } from './sqlite/heartbeats.ts';
+import { Keys } from './sqlite/keys.ts';
 import { openDatabase } from './sqlite/open.ts';
 import { People } from './sqlite/people.ts';
 import { Servers } from './sqlite/servers.ts';
 import { spareBytes } from './sqlite/spare.ts';
-import type { Incoming, Server, ServerKey, Session, Store, User } from './store.ts';
+import { transaction } from './sqlite/transaction.ts';
+import type { AuditEntry, Edit, Incoming, KeyUse, Mint, OrgCredential, Server, ServerKey, Session, Store, User } from './store.ts';
 
 /**
  * The store over one SQLite file, `hub.db` in the data folder. Several processes may use it at once: what one commits
@@ -13,6 +18,9 @@ import type { Incoming, Server, ServerKey, Session, Store, User } from './store.
 export class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #servers: Servers;
+  readonly #keys: Keys;
+  readonly #credentials: Credentials;
+  readonly #audit: Audit;
   readonly #heartbeats: Heartbeats;
   readonly #people: People;
 
@@ -23,7 +31,10 @@ export class SqliteStore implements Store {
 
   constructor(database: DatabaseSync, spare: () => number) {
     this.#database = database;
-    this.#servers = new Servers(database);
+    this.#audit = new Audit(database);
+    this.#keys = new Keys(database, this.#audit);
+    this.#credentials = new Credentials(database, this.#audit);
+    this.#servers = new Servers(database, this.#keys, this.#audit);
     this.#heartbeats = new Heartbeats(database, spare);
     this.#people = new People(database);
   }
@@ -54,18 +65,50 @@ export class SqliteStore implements Store {
   }
 
   async keys(serverId: string): Promise<ServerKey[]> {
-    return this.#servers.keys(serverId);
+    return this.#keys.of(serverId);
   }
 
   async findKey(hash: string): Promise<{ server: Server; key: ServerKey } | undefined> {
     return this.#servers.findKey(hash);
   }
 
-  async useKey(key: ServerKey, at: number): Promise<void> {
+  async useKey(key: KeyUse, at: number): Promise<void> {
     this.#heartbeats.useKey(key, at);
   }
 
-  accept(server: Server, key: ServerKey, batch: Incoming[], received: number): Promise<{ accepted: number; duplicates: number }> {
+  async changeKeys(serverId: string, decide: (keys: ServerKey[]) => Edit<ServerKey> & { mint?: Mint }): Promise<void> {
+    this.#keys.change(serverId, decide);
+  }
+
+  async mint(id: string): Promise<Mint | undefined> {
+    return this.#keys.mint(id);
+  }
+
+  async serverForHost(name: string, now: number): Promise<Server> {
+    return this.#servers.forHost(name, now);
+  }
+
+  async credentials(): Promise<OrgCredential[]> {
+    return this.#credentials.all();
+  }
+
+  async credentialByKid(kid: string): Promise<OrgCredential | undefined> {
+    return this.#credentials.byKid(kid);
+  }
+
+  async changeCredentials(decide: (all: OrgCredential[]) => Edit<OrgCredential>): Promise<void> {
+    this.#credentials.change(decide);
+  }
+
+  async audit(entry: AuditEntry): Promise<void> {
+    transaction(this.#database, () => this.#audit.append(entry));
+  }
+
+  async auditTrail(from: number, most: number): Promise<(AuditEntry & Link)[]> {
+    return this.#audit.trail(from, most);
+  }
+
+  accept(server: Server, key: KeyUse, batch: Incoming[], received: number): Promise<{ accepted: number; duplicates: number }> {
     return this.#heartbeats.accept(server, key, batch, received);
   }
 

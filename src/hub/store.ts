@@ -66,9 +66,15 @@ export interface AuditEntry {
   address: string | null;
 }
 
+/** How long a minted key is kept for the same request to come again, in ms. */
+export const MINT_KEPT_MS = 86_400_000;
+
 /** A key that was minted for an agent, kept for a day so that the same request brings the same key. */
 export interface Mint {
-  /** SHA-256 over server id, hash of the key that asked and Idempotency-Key, hex. */
+  /**
+   * SHA-256 over the hash of the key that asked and the Idempotency-Key, hex. Nothing of the server: the key that asked
+   * may be gone by the time the request comes again, and with it the only way from the request to its server.
+   */
   id: string;
   serverId: string;
   /** The new key, sealed under the old key and the Idempotency-Key, neither of which is kept. */
@@ -159,9 +165,11 @@ export interface Store {
   useKey(key: KeyUse, at: number): Promise<void>;
   /**
    * Changes the keys of a server in one transaction, with what `decide` makes of those there are; `mint` is stored with
-   * it. What `decide` throws undoes all. Throws HUB_KEY_EXISTS for a key that another server has, HUB_SERVER_UNKNOWN.
+   * it. What `decide` throws undoes all. Throws HUB_KEY_EXISTS for a key that another server has and for a mint that is
+   * there already, HUB_SERVER_UNKNOWN.
    */
   changeKeys(serverId: string, decide: (keys: ServerKey[]) => Edit<ServerKey> & { mint?: Mint }): Promise<void>;
+  /** As it was stored, also when its time is over: `until` tells. */
   mint(id: string): Promise<Mint | undefined>;
   /** The server of that name; registered without a key (policy `multi`) when there is none, as hosts with a credential of the organisation are. */
   serverForHost(name: string, now: number): Promise<Server>;

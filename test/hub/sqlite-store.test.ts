@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { faultOf } from '../../src/support/chain.ts';
 import { tempFolder } from './helpers.ts';
 import { describeStore, incoming, registered } from './store-suite.ts';
 
@@ -78,6 +79,27 @@ describe('SQLite file', () => {
     expect(await two.findKey(key.hash)).toBeUndefined();
     await one.close();
     await two.close();
+  });
+
+  it('lets nobody change the audit trail with plain SQL, and shows a line that was spoilt all the same', async () => {
+    folder = tempFolder();
+    const store = SqliteStore.open(folder.path);
+    const entry = { at: 1, actor: 'cli:ann', action: 'x', subject: 'y', detail: {}, address: null };
+    for (let count = 0; count < 3; count++) await store.audit(entry);
+    const database = new DatabaseSync(join(folder.path, 'hub.db'));
+    expect(() => database.exec(`UPDATE audit SET line = '{}'`)).toThrow('append-only');
+    expect(() => database.exec('DELETE FROM audit')).toThrow('append-only');
+    database.exec(`DROP TRIGGER audit_no_update; UPDATE audit SET line = 'spoilt' WHERE seq > 1`);
+    database.close();
+    await store.audit(entry);
+    const [first, second, third, fourth] = await store.auditTrail(1, 9);
+    expect([first!, second!, third!].map((line, i) => faultOf(line, [null, first!, second!][i]!) !== undefined)).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    expect(fourth).toMatchObject({ ...entry, seq: 4 });
+    await store.close();
   });
 
   it('drops the oldest heartbeats when its disk is nearly full, as many as room is wanted for, once', async () => {

@@ -2,8 +2,10 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Incoming, Server, ServerKey, Store } from '../../src/hub/store.ts';
+import { describeChanges } from './store-suite-keys.ts';
 
-const hash = () => createHash('sha256').update(randomBytes(32)).digest('hex');
+/** Of a key that nobody has. */
+export const hash = () => createHash('sha256').update(randomBytes(32)).digest('hex');
 
 /** A server and its key, as servers.ts makes them. */
 export function registered(name: string): { server: Server; key: ServerKey } {
@@ -11,6 +13,7 @@ export function registered(name: string): { server: Server; key: ServerKey } {
   const key: ServerKey = {
     id: randomUUID(),
     serverId: server.id,
+    name: null,
     hash: hash(),
     slot: 'current',
     enabled: true,
@@ -321,5 +324,12 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
       expect(await store.session(old)).toBeUndefined();
       expect(await store.session(fresh)).toBeDefined();
     });
+
+    describeChanges(
+      () => store,
+      async () => {
+        store = await reopen(store);
+      },
+    );
   });
 }

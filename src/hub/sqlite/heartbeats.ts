@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ScoutError } from '../../support/errors.ts';
 import { stateOf } from '../servers.ts';
-import type { Incoming, Instance, Server, ServerKey } from '../store.ts';
+import type { Incoming, Instance, KeyUse, Server } from '../store.ts';
 import { Sequences } from './sequences.ts';
 import { transaction } from './transaction.ts';
 
@@ -18,7 +18,7 @@ export interface Counts {
 
 interface Pending {
   server: Server;
-  key: ServerKey;
+  key: KeyUse;
   batch: Incoming[];
   received: number;
   resolve(counts: Counts): void;
@@ -35,11 +35,12 @@ export class Heartbeats {
   readonly #before: StatementSync;
   readonly #latest: StatementSync;
   readonly #inventory: StatementSync;
-  readonly #used: StatementSync;
+  readonly #used: StatementSync[];
   readonly #recent: StatementSync;
   readonly #prune: StatementSync;
   readonly #orphans: StatementSync;
   readonly #sessions: StatementSync;
+  readonly #mints: StatementSync;
   readonly #size: StatementSync;
   #queue: Pending[] = [];
 
@@ -53,7 +54,9 @@ export class Heartbeats {
     this.#before = database.prepare('SELECT received, interval, alive_since FROM latest WHERE server = ?');
     this.#latest = database.prepare('INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#inventory = database.prepare('INSERT OR REPLACE INTO inventories VALUES (?, ?)');
-    this.#used = database.prepare('UPDATE keys SET last_used = ?1 WHERE id = ?2 AND (last_used IS NULL OR abs(?1 - last_used) >= ?3)');
+    this.#used = ['keys', 'credentials'].map((table) =>
+      database.prepare(`UPDATE ${table} SET last_used = ?1 WHERE id = ?2 AND (last_used IS NULL OR abs(?1 - last_used) >= ?3)`),
+    );
     this.#recent = database.prepare(
       'SELECT time, frame FROM heartbeats WHERE server = (SELECT number FROM servers WHERE id = ?) AND time >= ? AND time < ? ORDER BY time, number',
     );
@@ -62,13 +65,14 @@ export class Heartbeats {
     );
     this.#orphans = database.prepare('DELETE FROM heartbeats WHERE number IN (SELECT number FROM heartbeats WHERE server = ? LIMIT ?)');
     this.#sessions = database.prepare('DELETE FROM sessions WHERE last_seen < ?');
+    this.#mints = database.prepare('DELETE FROM mints WHERE until < ?');
     this.#size = database.prepare(
       'SELECT page_count * page_size AS file, (page_count - freelist_count) * page_size AS used FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()',
     );
   }
 
   /** Batches that arrive in the same turn of the event loop share one commit, so one fsync serves them all. */
-  accept(server: Server, key: ServerKey, batch: Incoming[], received: number): Promise<Counts> {
+  accept(server: Server, key: KeyUse, batch: Incoming[], received: number): Promise<Counts> {
     return new Promise((resolve, reject) => {
       if (this.#queue.push({ server, key, batch, received, resolve, reject }) === 1) setImmediate(() => this.flush());
     });
@@ -97,8 +101,9 @@ export class Heartbeats {
     }
   }
 
-  useKey(key: ServerKey, at: number): void {
-    if (key.lastUsed === null || Math.abs(at - key.lastUsed) >= LAST_USED_EVERY_MS) this.#used.run(at, key.id, LAST_USED_EVERY_MS);
+  useKey(key: KeyUse, at: number): void {
+    if (key.lastUsed !== null && Math.abs(at - key.lastUsed) < LAST_USED_EVERY_MS) return;
+    for (const table of this.#used) table.run(at, key.id, LAST_USED_EVERY_MS);
   }
 
   instances(serverId: string): Instance[] {
@@ -112,6 +117,7 @@ export class Heartbeats {
   /** Drops the old in steps, then the oldest until the rest fits, and lets requests through between the steps. */
   async prune(before: number, mostBytes: number): Promise<{ old: number; excess: number }> {
     this.#sessions.run(before - SESSION_UNSEEN_MS);
+    this.#mints.run(before);
     const old = await this.#inSteps(() => this.#prune.run(before, PRUNE_STEP).changes);
     const most = Math.min(mostBytes, this.#bytes().file + this.#spare());
     const excess = await this.#inSteps(() =>

@@ -26,7 +26,9 @@ export class People {
   }
 
   add(user: User): void {
-    unlessTaken('users.name', 'HUB_USER_EXISTS', user.name, () => this.#add.run(user.id, user.name, user.role, user.passwordHash));
+    unlessTaken('users.name', 'HUB_USER_EXISTS', { name: user.name }, () =>
+      this.#add.run(user.id, user.name, user.role, user.passwordHash),
+    );
   }
 
   all(): User[] {

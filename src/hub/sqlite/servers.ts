@@ -1,22 +1,24 @@
+import { randomUUID } from 'node:crypto';
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { FleetRow, Policy, Server, ServerKey, Slot } from '../store.ts';
+import type { Audit } from './audit.ts';
+import { KEY, type Keys, keyOf } from './keys.ts';
 import { transaction, unlessTaken } from './transaction.ts';
 
 type Row = Record<string, SQLOutputValue>;
 
 const SERVER = 's.id AS server_id, s.name, s.policy, s.grace_ms, s.created_at AS server_created';
-const KEY = 'k.id AS key_id, k.hash, k.slot, k.enabled, k.created_at AS key_created, k.valid_until, k.last_used';
 
 /** Servers, their keys and how they stand: that half of the SQLite store. */
 export class Servers {
   readonly #database: DatabaseSync;
   readonly #add: StatementSync;
-  readonly #addKey: StatementSync;
   readonly #remove: StatementSync;
   readonly #removeRefusals: StatementSync;
   readonly #all: StatementSync;
   readonly #byName: StatementSync;
-  readonly #keys: StatementSync;
+  readonly #keys: Keys;
+  readonly #audit: Audit;
   readonly #find: StatementSync;
   readonly #fleet: StatementSync;
   readonly #standing: StatementSync;
@@ -25,17 +27,16 @@ export class Servers {
   readonly #refusals: StatementSync;
   readonly #size: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, keys: Keys, audit: Audit) {
     this.#database = database;
+    this.#keys = keys;
+    this.#audit = audit;
     this.#add = database.prepare('INSERT INTO servers (id, name, policy, grace_ms, created_at) VALUES (?, ?, ?, ?, ?)');
-    this.#addKey = database.prepare('INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
     this.#remove = database.prepare('DELETE FROM servers WHERE id = ? RETURNING number');
     this.#removeRefusals = database.prepare('DELETE FROM refusals WHERE server = ?');
     this.#all = database.prepare(`SELECT ${SERVER} FROM servers AS s ORDER BY s.name`);
     this.#byName = database.prepare(`SELECT ${SERVER} FROM servers AS s WHERE s.name = ?`);
-    const keys = `SELECT ${SERVER}, ${KEY} FROM keys AS k JOIN servers AS s ON s.number = k.server`;
-    this.#keys = database.prepare(`${keys} WHERE s.id = ? ORDER BY k.created_at, k.id`);
-    this.#find = database.prepare(`${keys} WHERE k.hash = ?`);
+    this.#find = database.prepare(`SELECT ${SERVER}, ${KEY} FROM keys AS k JOIN servers AS s ON s.number = k.server WHERE k.hash = ?`);
     const fleet = `
       SELECT ${SERVER}, l.*, coalesce(k.slot, l.key_slot) AS slot,
         (SELECT coalesce(sum(i.accepted), 0) FROM instances AS i WHERE i.server = s.number) AS accepted
@@ -53,12 +54,12 @@ export class Servers {
   }
 
   add(server: Server, key: ServerKey): void {
-    transaction(this.#database, () => {
-      const { id, name, policy, graceMs, createdAt } = server;
-      const added = unlessTaken('servers.name', 'HUB_SERVER_EXISTS', name, () => this.#add.run(id, name, policy, graceMs, createdAt));
-      const number = added.lastInsertRowid;
-      this.#addKey.run(key.id, number, key.hash, key.slot, key.enabled ? 1 : 0, key.createdAt, key.validUntil, key.lastUsed);
-    });
+    transaction(this.#database, () => this.#keys.put(this.#insert(server), key));
+  }
+
+  /** The server of a name, registered without a key when there is none. */
+  forHost(name: string, now: number): Server {
+    return this.byName(name) ?? transaction(this.#database, () => this.byName(name) ?? this.#addHost(name, now));
   }
 
   /** Returns the number that its heartbeats stand under, undefined for an unknown server. */
@@ -82,10 +83,6 @@ export class Servers {
   size(): { servers: number; bytes: number } {
     const row = this.#size.get();
     return { servers: Number(row?.servers), bytes: Number(row?.bytes) };
-  }
-
-  keys(serverId: string): ServerKey[] {
-    return this.#keys.all(serverId).map(keyOf);
   }
 
   findKey(hash: string): { server: Server; key: ServerKey } | undefined {
@@ -112,6 +109,19 @@ export class Servers {
 
   refusals(serverId: string): Record<string, number> {
     return Object.fromEntries(this.#refusals.all(serverId).map((row) => [String(row.status), row.count as number]));
+  }
+
+  #insert({ id, name, policy, graceMs, createdAt }: Server): number | bigint {
+    const insert = () => this.#add.run(id, name, policy, graceMs, createdAt);
+    return unlessTaken('servers.name', 'HUB_SERVER_EXISTS', { name }, insert).lastInsertRowid;
+  }
+
+  #addHost(name: string, now: number): Server {
+    const server: Server = { id: randomUUID(), name, policy: 'multi', graceMs: 0, createdAt: now };
+    this.#insert(server);
+    const detail = { policy: server.policy, because: 'a heartbeat came with a credential of the organisation' };
+    this.#audit.append({ at: now, actor: 'hub', action: 'server.add', subject: `server:${name}`, detail, address: null });
+    return server;
   }
 }
 
@@ -141,18 +151,5 @@ function serverOf(row: Row): Server {
     policy: row.policy as Policy,
     graceMs: row.grace_ms as number,
     createdAt: row.server_created as number,
-  };
-}
-
-function keyOf(row: Row): ServerKey {
-  return {
-    id: row.key_id as string,
-    serverId: row.server_id as string,
-    hash: row.hash as string,
-    slot: row.slot as Slot,
-    enabled: row.enabled === 1,
-    createdAt: row.key_created as number,
-    validUntil: row.valid_until as number | null,
-    lastUsed: row.last_used as number | null,
   };
 }

@@ -18,15 +18,15 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
 }
 
 /**
- * Runs `work`; throws `code` when the name it adds stands in `column` already. The index decides, for two programs may
+ * Runs `work`; throws `code` when what it adds stands in `column` already. The index decides, for two programs may
  * look at once, and both find it free.
  */
-export function unlessTaken<T>(column: string, code: ErrorCode, name: string, work: () => T): T {
+export function unlessTaken<T>(column: string, code: ErrorCode, parameters: Record<string, string>, work: () => T): T {
   try {
     return work();
   } catch (error) {
     const { errcode, message } = error as Error & { errcode?: number };
-    if (errcode === CONSTRAINT_UNIQUE && message.endsWith(column)) throw new ScoutError(code, { name }, {}, { cause: error });
+    if (errcode === CONSTRAINT_UNIQUE && message.endsWith(column)) throw new ScoutError(code, parameters, {}, { cause: error });
     throw error;
   }
 }

@@ -1,0 +1,69 @@
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { Edit, OrgCredential, Scope } from '../store.ts';
+import type { Audit } from './audit.ts';
+import { transaction, unlessTaken } from './transaction.ts';
+
+/** Credentials of the organisation: that part of the SQLite store. */
+export class Credentials {
+  readonly #database: DatabaseSync;
+  readonly #audit: Audit;
+  readonly #all: StatementSync;
+  readonly #byKid: StatementSync;
+  readonly #put: StatementSync;
+  readonly #drop: StatementSync;
+
+  constructor(database: DatabaseSync, audit: Audit) {
+    this.#database = database;
+    this.#audit = audit;
+    this.#all = database.prepare('SELECT * FROM credentials ORDER BY name');
+    this.#byKid = database.prepare('SELECT * FROM credentials WHERE kid = ?');
+    this.#put = database.prepare(`
+      INSERT INTO credentials (id, name, role, scopes, kid, public_key, enabled, created_at, expires_at, last_used)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, scopes = excluded.scopes,
+        kid = excluded.kid, public_key = excluded.public_key, enabled = excluded.enabled, created_at = excluded.created_at,
+        expires_at = excluded.expires_at, last_used = excluded.last_used`);
+    this.#drop = database.prepare('DELETE FROM credentials WHERE id = ?');
+  }
+
+  all(): OrgCredential[] {
+    return this.#all.all().map(credentialOf);
+  }
+
+  byKid(kid: string): OrgCredential | undefined {
+    const row = this.#byKid.get(kid);
+    return row && credentialOf(row);
+  }
+
+  change(decide: (all: OrgCredential[]) => Edit<OrgCredential>): void {
+    transaction(this.#database, () => {
+      const { put = [], drop = [], audit } = decide(this.all());
+      for (const id of drop) this.#drop.run(id);
+      for (const one of put) this.#write(one);
+      this.#audit.append(audit);
+    });
+  }
+
+  #write(one: OrgCredential): void {
+    const { id, name, role, kid, publicKey, createdAt, expiresAt, lastUsed } = one;
+    const [scopes, enabled] = [JSON.stringify(one.scopes), one.enabled ? 1 : 0];
+    const write = () => this.#put.run(id, name, role, scopes, kid, publicKey, enabled, createdAt, expiresAt, lastUsed);
+    const unlessKid = () => unlessTaken('credentials.kid', 'HUB_CREDENTIAL_EXISTS', { what: 'this public key' }, write);
+    unlessTaken('credentials.name', 'HUB_CREDENTIAL_EXISTS', { what: `the name \`${name}\`` }, unlessKid);
+  }
+}
+
+function credentialOf(row: Record<string, SQLOutputValue>): OrgCredential {
+  return {
+    id: row.id as string,
+    name: row.name as string,
+    role: row.role as OrgCredential['role'],
+    scopes: JSON.parse(row.scopes as string) as Scope[],
+    kid: row.kid as string,
+    publicKey: row.public_key as string,
+    enabled: row.enabled === 1,
+    createdAt: row.created_at as number,
+    expiresAt: row.expires_at as number | null,
+    lastUsed: row.last_used as number | null,
+  };
+}

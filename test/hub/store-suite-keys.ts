@@ -1,0 +1,212 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import {
+  type AuditEntry,
+  MINT_KEPT_MS,
+  type Mint,
+  type OrgCredential,
+  type Server,
+  type ServerKey,
+  type Store,
+} from '../../src/hub/store.ts';
+import { faultOf, type Link } from '../../src/support/chain.ts';
+import { hash, incoming, registered } from './store-suite.ts';
+
+/** A further key of a server. */
+export function anotherKey(serverId: string, over: Partial<ServerKey> = {}): ServerKey {
+  return { ...registered('x').key, serverId, hash: hash(), createdAt: 2_000, ...over };
+}
+
+function credential(name: string, over: Partial<OrgCredential> = {}): OrgCredential {
+  const kid = randomBytes(32).toString('base64url');
+  return {
+    id: randomUUID(),
+    name,
+    role: 'member',
+    scopes: ['heartbeats', 'keys'],
+    kid,
+    publicKey: 'x',
+    enabled: true,
+    createdAt: 1,
+    expiresAt: null,
+    lastUsed: null,
+    ...over,
+  };
+}
+
+const entry = (action: string): AuditEntry => ({
+  at: 5,
+  actor: 'cli:ann',
+  action,
+  subject: 'server:a',
+  detail: { key: 'f' },
+  address: null,
+});
+
+function expectChain(lines: (AuditEntry & Link)[]): void {
+  for (const [index, line] of lines.entries()) expect(faultOf(line, lines[index - 1] ?? null)).toBeUndefined();
+}
+
+/** What every store must do with keys, credentials and the audit trail; `store` gives the one of the test that runs. */
+export function describeChanges(store: () => Store, reopen: () => Promise<void>): void {
+  async function add(name: string): Promise<{ server: Server; key: ServerKey }> {
+    const made = registered(name);
+    await store().addServer(made.server, made.key);
+    return made;
+  }
+  const actions = async () => (await store().auditTrail(1, 100)).map((line) => line.action);
+
+  describe('changeKeys', () => {
+    it('writes, replaces and deletes keys with their line and their mint', async () => {
+      const { server, key } = await add('a');
+      const one = anotherKey(server.id, { name: 'one', validUntil: 9_000, lastUsed: 3, enabled: false, slot: 'next' });
+      const mint: Mint = { id: hash(), serverId: server.id, sealed: Uint8Array.from([1, 2, 3]), until: 99 };
+      const seen: ServerKey[][] = [];
+      await store().changeKeys(server.id, (keys) => {
+        seen.push(keys);
+        return { put: [one, { ...key, slot: 'previous' }], audit: entry('key.rotate'), mint };
+      });
+      await reopen();
+      expect(seen).toEqual([[key]]);
+      expect(await store().keys(server.id)).toEqual([{ ...key, slot: 'previous' }, one]);
+      expect(await store().findKey(one.hash)).toEqual({ server, key: one });
+      expect(await store().mint(mint.id)).toEqual(mint);
+      expect(await store().mint(hash())).toBeUndefined();
+      await store().changeKeys(server.id, () => ({ drop: [key.id, 'none'], audit: entry('key.retire') }));
+      expect(await store().keys(server.id)).toEqual([one]);
+      expect(await store().findKey(key.hash)).toBeUndefined();
+      expect(await actions()).toEqual(['key.rotate', 'key.retire']);
+    });
+
+    it('is undone as a whole by what is thrown, and by a key that is another server\u2019s', async () => {
+      const [a, b] = [await add('a'), await add('b')];
+      const thrown = store().changeKeys(a.server.id, () => {
+        throw new Error('no');
+      });
+      await expect(thrown).rejects.toThrow('no');
+      const taken = anotherKey(a.server.id, { hash: b.key.hash });
+      const change = store().changeKeys(a.server.id, () => ({ drop: [a.key.id], put: [taken], audit: entry('key.rotate') }));
+      await expect(change).rejects.toMatchObject({ code: 'HUB_KEY_EXISTS' });
+      await expect(store().changeKeys('none', () => ({}))).rejects.toMatchObject({ code: 'HUB_SERVER_UNKNOWN' });
+      expect(await store().keys(a.server.id)).toEqual([a.key]);
+      expect(await actions()).toEqual([]);
+    });
+
+    it('deletes no key of another server', async () => {
+      const [a, b] = [await add('a'), await add('b')];
+      await store().changeKeys(a.server.id, () => ({ drop: [b.key.id] }));
+      expect(await store().keys(b.server.id)).toEqual([b.key]);
+    });
+
+    it('takes the same mint once, and again when the day is over; pruning and removal forget it', async () => {
+      const { server } = await add('a');
+      const mint = (until: number): Mint => ({ id: 'm', serverId: server.id, sealed: Uint8Array.from([until & 255]), until });
+      const put = (until: number) => store().changeKeys(server.id, () => ({ mint: mint(until), audit: entry('key.mint') }));
+      await put(1_000);
+      await expect(put(1_000 + MINT_KEPT_MS - 1)).rejects.toMatchObject({ code: 'HUB_KEY_EXISTS' });
+      expect(await store().mint('m')).toEqual(mint(1_000));
+      await put(1_000 + MINT_KEPT_MS);
+      expect(await actions()).toEqual(['key.mint', 'key.mint']);
+      await store().prune(1_000 + MINT_KEPT_MS, 1e9);
+      expect(await store().mint('m')).toBeDefined();
+      await store().prune(1_001 + MINT_KEPT_MS, 1e9);
+      expect(await store().mint('m')).toBeUndefined();
+      await put(5);
+      await store().removeServer(server.id);
+      expect(await store().mint('m')).toBeUndefined();
+    });
+  });
+
+  it('serverForHost registers a server without a key, once, with its line', async () => {
+    const made = await store().serverForHost('web-1', 7);
+    expect(made).toEqual({ id: expect.any(String), name: 'web-1', policy: 'multi', graceMs: 0, createdAt: 7 });
+    await reopen();
+    expect(await store().serverForHost('web-1', 8)).toEqual(made);
+    expect(await store().keys(made.id)).toEqual([]);
+    const { server } = await add('a');
+    expect(await store().serverForHost('a', 8)).toEqual(server);
+    expect(await store().auditTrail(1, 9)).toMatchObject([{ at: 7, actor: 'hub', action: 'server.add', subject: 'server:web-1' }]);
+  });
+
+  describe('credentials', () => {
+    it('are kept by name, found by key id, replaced and deleted', async () => {
+      const [b, a] = [credential('b', { enabled: false, expiresAt: 9, lastUsed: 3 }), credential('a', { role: 'admin', scopes: [] })];
+      await store().changeCredentials((all) => {
+        expect(all).toEqual([]);
+        return { put: [b, a], audit: entry('credential.add') };
+      });
+      await reopen();
+      expect(await store().credentials()).toEqual([a, b]);
+      expect(await store().credentialByKid(b.kid)).toEqual(b);
+      expect(await store().credentialByKid('none')).toBeUndefined();
+      await store().changeCredentials(() => ({
+        put: [{ ...a, name: 'c', enabled: false }],
+        drop: [b.id],
+        audit: entry('credential.rename'),
+      }));
+      expect(await store().credentials()).toEqual([{ ...a, name: 'c', enabled: false }]);
+      expect(await actions()).toEqual(['credential.add', 'credential.rename']);
+    });
+
+    it('whose name or public key is taken are refused, and what is thrown undoes all', async () => {
+      const a = credential('a');
+      await store().changeCredentials(() => ({ put: [a] }));
+      const refused = (other: OrgCredential, what: RegExp) =>
+        expect(store().changeCredentials(() => ({ put: [other], audit: entry('x') }))).rejects.toMatchObject({
+          code: 'HUB_CREDENTIAL_EXISTS',
+          message: expect.stringMatching(what),
+        });
+      await refused(credential('a'), /the name `a`/);
+      await refused(credential('b', { kid: a.kid }), /this public key/);
+      const thrown = store().changeCredentials(() => {
+        throw new Error('no');
+      });
+      await expect(thrown).rejects.toThrow('no');
+      expect(await store().credentials()).toEqual([a]);
+      expect(await actions()).toEqual([]);
+    });
+
+    it('note their last use like keys, by themselves and with heartbeats', async () => {
+      const one = credential('a');
+      await store().changeCredentials(() => ({ put: [one] }));
+      const server = await store().serverForHost('web-1', 1);
+      const use = { id: one.id, hash: hash(), slot: 'current' as const, lastUsed: null };
+      const used = async () => (await store().credentialByKid(one.kid))?.lastUsed;
+      await store().useKey(use, 10_000);
+      expect(await used()).toBe(10_000);
+      await store().useKey(use, 12_000);
+      expect(await used()).toBe(10_000);
+      await store().accept(server, use, [incoming(randomUUID(), 1)], 20_000);
+      expect(await used()).toBe(20_000);
+      expect(await store().standing('web-1')).toMatchObject({ key: { fingerprint: use.hash.slice(0, 12), slot: 'current' } });
+    });
+  });
+
+  describe('the audit trail', () => {
+    it('is chained through every kind of line, read in pages, and goes on after a reopening', async () => {
+      const { server } = await add('a');
+      await store().audit(entry('server.add'));
+      await store().changeKeys(server.id, () => ({ audit: entry('key.rotate') }));
+      await reopen();
+      await store().changeCredentials(() => ({ audit: { ...entry('credential.add'), address: '::1', detail: {} } }));
+      await store().serverForHost('h', 3);
+      const all = await store().auditTrail(1, 100);
+      expect(all.map((line) => line.seq)).toEqual([1, 2, 3, 4]);
+      expectChain(all);
+      expect(all[0]).toMatchObject(entry('server.add'));
+      expect(await store().auditTrail(2, 2)).toEqual(all.slice(1, 3));
+      expect(await store().auditTrail(5, 2)).toEqual([]);
+    });
+
+    it('keeps one order when many write at once', async () => {
+      const { server } = await add('a');
+      const writes = Array.from({ length: 40 }, (_, i) =>
+        i % 2 ? store().audit(entry(`x${i}`)) : store().changeKeys(server.id, () => ({ audit: entry(`x${i}`) })),
+      );
+      await Promise.all(writes);
+      const all = await store().auditTrail(1, 100);
+      expect(all).toHaveLength(40);
+      expectChain(all);
+    });
+  });
+}
