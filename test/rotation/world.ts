@@ -54,9 +54,13 @@ export class SimulatedWorld implements World {
   files: Values;
   clock = Date.parse('2026-01-01T00:00:00Z');
   agentUses: string;
+  /** The key that it was told to use last, whatever it found on the ladder. */
+  toldKey: string;
   held = false;
   /** Heartbeats of the agent that were refused: what must not happen but by a crash. */
   refused = 0;
+  /** Told each call once it is done; true is a crash at that moment. */
+  crashWhen: (call: string) => boolean = () => false;
   #faults = new Map<number, Fault>();
   #count = 0;
 
@@ -64,6 +68,7 @@ export class SimulatedWorld implements World {
     this.options = { replays: true, abilities: ['register', 'mint', 'retire'], agentRuns: true, graceMs: 86_400_000, ...options };
     this.files = { ...options.first };
     this.agentUses = fingerprintOf(options.first);
+    this.toldKey = this.agentUses;
     this.keys.push({ fingerprint: this.agentUses, alive: true, slot: 'current', until: null });
   }
 
@@ -216,6 +221,7 @@ export class SimulatedWorld implements World {
         this.held = false;
         if (!this.options.agentRuns) return { kind: 'absent' as const, detail: '' };
         this.agentUses = fingerprintOf(this.files);
+        this.toldKey = this.agentUses;
         if (this.agentUses !== fingerprint) return { kind: 'pending' as const, detail: 'its configuration holds another key' };
         return this.alive().includes(fingerprint) ? { kind: 'accepted' as const, detail: '' } : { kind: 'refused' as const, detail: '401' };
       }),
@@ -234,7 +240,7 @@ export class SimulatedWorld implements World {
     const result = work();
     // Between any two calls the agent beats: what it may not do while it is held.
     if (this.options.agentRuns && !this.held) this.beat();
-    if (fault === 'crash-after') throw new Crash(name);
+    if (fault === 'crash-after' || this.crashWhen(name)) throw new Crash(name);
     if (fault === 'lost' && remote) throw unreachable('the request was sent and no answer came');
     return result;
   }
