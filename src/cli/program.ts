@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { detailOf, EXIT, formatProblem, ScoutError } from '../support/errors.ts';
+import { detailOf, type ErrorCode, EXIT, formatProblem, ScoutError } from '../support/errors.ts';
+import { hideKeysIn } from '../support/hide.ts';
 import { VERSION } from '../support/version.ts';
 import { endWithOutput, out, paint } from './output.ts';
 
@@ -14,7 +15,9 @@ export function createProgram(name: string, description: string): Command {
     .helpOption('-h, --help', 'print this help')
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, paint('red', 'error: ', process.stderr))) });
+    .configureOutput({
+      outputError: (text, write) => write(hideKeysIn(text).replace(/^error: /, paint('red', 'error: ', process.stderr))),
+    });
 }
 
 /** Adds an example below a verb's help. */
@@ -32,6 +35,9 @@ export async function runProgram(program: Command, argv: string[]): Promise<void
   }
 }
 
+/** What repeats a word of the command line, where keys get pasted although none belongs there. */
+const REPEATS: ReadonlySet<ErrorCode> = new Set(['USAGE', 'HUB_SERVER_UNKNOWN']);
+
 /** Tells what went wrong on stderr, and returns the exit status that fits it. */
 function report(error: unknown, program: string): number {
   if (error instanceof CommanderError) {
@@ -40,7 +46,8 @@ function report(error: unknown, program: string): number {
     return EXIT.usage;
   }
   const known = error instanceof ScoutError ? error : new ScoutError('INTERNAL', { detail: detailOf(error) }, {}, { cause: error });
-  out.note(paint('red', formatProblem(known.problem), process.stderr));
+  const text = formatProblem(known.problem);
+  out.note(paint('red', REPEATS.has(known.code) ? hideKeysIn(text) : text, process.stderr));
   if (known.code === 'INTERNAL' && process.env.SCOUT_LOG_LEVEL === 'debug' && error instanceof Error) out.note(String(error.stack));
   return known.exit;
 }

@@ -1,6 +1,7 @@
 import { lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Problem, problem } from '../support/errors.ts';
+import { hideKeys } from '../support/hide.ts';
 
 /** Where a configuration is looked for, in order; the first that exists is the one. */
 export const PLACES = [
@@ -26,7 +27,7 @@ export function discover(named: string | undefined, env: NodeJS.ProcessEnv, root
   const detail = wanted === '' ? 'its path is empty' : faultOf(file);
   if (detail === undefined) return { file };
   const origin = named !== undefined ? '--config' : wanted !== undefined ? '$SCOUT_CONFIG' : 'one of those that are looked at';
-  return { file, problem: problem('CONFIG_MISSING_FILE', { path: wanted === '' ? '``' : file, detail, origin }) };
+  return { file, problem: problem('CONFIG_MISSING_FILE', { path: wanted === '' ? '``' : hideKeys(file), detail, origin }) };
 }
 
 /** Whether anything is there, be it a folder (Docker makes one where a mounted file is missing) or a dead link. */

@@ -14,3 +14,8 @@ export function hideKeys(text: string): string {
   const slash = /^\.{0,2}\//.test(text) ? text.lastIndexOf('/') + 1 : 0;
   return text.slice(0, slash) + text.slice(slash).replace(KEY_LIKE, MASK);
 }
+
+/** A sentence of ours about something that was typed, with each word of it fit to be shown. */
+export function hideKeysIn(text: string): string {
+  return text.replace(/[^\s`'"]+/g, hideKeys);
+}
