@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { mistakes, readers, sealing } from './check.ts';
+import { type Allowed, Hunt } from './hunt.ts';
+
+/*
+ * The second promise: no key is ever shown. Secrets of every kind are sent through every command, fault and crash; then all
+ * that was said, written or could be seen from outside is searched for any part of one, in any spelling.
+ */
+
+let hunt: Hunt;
+beforeAll(async () => {
+  hunt = new Hunt();
+  await hunt.start();
+});
+afterAll(() => hunt.close());
+
+/** Where a secret must stand, and why. Each line is itself a test: what is not found there shows that the search is blind. */
+const ALLOWED: Allowed[] = [
+  { place: /^conf-/, kinds: ['api key', 'proxy password', 'TLS passphrase', 'private key'], reason: 'the operator keeps it there' },
+  { place: /^environment: /, kinds: ['api key'], label: /^variable$/, reason: 'the operator put it there, and is warned' },
+  { place: /^arguments: /, kinds: ['api key'], label: /^argument$/, reason: 'the operator typed it there' },
+  { place: /^keys\/(host|other)\.key$/, kinds: ['host key'], reason: 'its own file, which only its owner can read' },
+];
+
+it('goes through the check of every mistake', { timeout: 300_000 }, async () => {
+  expect(await mistakes(hunt)).toBeGreaterThan(30);
+});
+
+it('goes through what reads a configuration', { timeout: 120_000 }, async () => {
+  process.stdout.write(`${JSON.stringify(await readers(hunt))}\n`);
+});
+
+it('goes through sealing', { timeout: 120_000 }, async () => {
+  process.stdout.write(`${JSON.stringify(await sealing(hunt))}\n`);
+  hunt.needles.add('host key', 'this host', readFileSync(hunt.path('keys', 'host.key')));
+});
+
+it('finds secrets where they must be, and nowhere else', { timeout: 120_000 }, async () => {
+  await hunt.hub?.end();
+  const findings = hunt.findings();
+  const allows = ({ place, kinds, label }: Allowed, one: (typeof findings)[number]) =>
+    place.test(one.place) && kinds.includes(one.kind) && (label?.test(one.label) ?? true);
+  const leaks = findings.filter((one) => !ALLOWED.some((allowed) => allows(allowed, one)));
+  process.stdout.write(`${hunt.needles.count} secrets, ${hunt.commands.length} command lines seen, ${findings.length} sightings\n`);
+  expect(leaks).toEqual([]);
+  for (const allowed of ALLOWED)
+    expect(
+      findings.some((one) => allows(allowed, one)),
+      allowed.reason,
+    ).toBe(true);
+  // The checker is a short-lived child: that it was seen shows that the watch is quick enough.
+  expect(hunt.commands.filter((command) => command.includes('resolve-config')).length).toBeGreaterThan(5);
+});
