@@ -6,6 +6,7 @@ import { PATHS, SERVICE } from '../protocol/wire.ts';
 import { VERSION } from '../support/version.ts';
 import { Gate } from './gate.ts';
 import type { Hub } from './hub.ts';
+import { mountKeys } from './keys-api.ts';
 import { Metrics } from './metrics.ts';
 import { mountPages } from './pages/index.ts';
 import { Refusal, refusalOf } from './problems.ts';
@@ -42,6 +43,8 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
       version: VERSION,
       server: { id: server.id, name: server.name, policy: server.policy },
       ...(await gate.standing(caller)),
+      key_created: rfc3339(key.createdAt),
+      rotation: ['register', 'mint', 'retire'],
       time: rfc3339(now),
     };
     c.header('cache-control', 'no-store');
@@ -49,6 +52,7 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
   });
   for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', PATHS.whoami]) app.all(path, onlyGet);
 
+  mountKeys(app, hub, gate);
   mountPages(app, hub);
   return app;
 }

@@ -78,7 +78,7 @@ export class Gate {
 }
 
 /** The key in `X-API-Key`, or after `Bearer` in `Authorization`. */
-function secretOf(headers: IncomingHttpHeaders): string | undefined {
+export function secretOf(headers: IncomingHttpHeaders): string | undefined {
   const plain = headers[API_KEY_HEADER];
   const secret = typeof plain === 'string' ? plain : /^Bearer +([^ ]+) *$/i.exec(headers.authorization ?? '')?.[1];
   return secret === undefined || secret === '' || secret.length > KEY_MAX_LENGTH ? undefined : secret;

@@ -2,13 +2,16 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { KeyView, ServerDetails, ServerSummary } from '../protocol/servers.ts';
 import { ScoutError } from '../support/errors.ts';
 import type { Hub } from './hub.ts';
-import type { FleetRow, Policy, Server, ServerKey } from './store.ts';
+import type { AuditEntry, FleetRow, Policy, Server, ServerKey } from './store.ts';
 
 export type { KeyView, ServerDetails, ServerSummary };
 export type ServerState = ServerSummary['state'];
 
-/** What of the hub these functions need; the CLI hands in a store and a clock without a server around them. */
-export type Registry = Pick<Hub, 'store' | 'now'>;
+/**
+ * What of the hub these functions need; the CLI hands in a store and a clock without a server around them, and who it is
+ * for the audit trail (`cli:root`).
+ */
+export type Registry = Pick<Hub, 'store' | 'now'> & { actor?: string };
 
 export interface AddedServer {
   server_id: string;
@@ -63,7 +66,7 @@ export async function addServer(hub: Registry, name: string, policy: Policy, gra
     validUntil: null,
     lastUsed: null,
   };
-  await hub.store.addServer(server, kept);
+  await hub.store.addServer(server, kept, entryOf(hub, 'server.add', name, { policy, key: fingerprintOf(kept) }));
   return { server_id: server.id, name, key, fingerprint: fingerprintOf(kept) };
 }
 
@@ -98,7 +101,7 @@ export async function showServer(hub: Registry, name: string): Promise<ServerDet
 
 /** Forgets a server, its keys and its heartbeats. Throws HUB_SERVER_UNKNOWN. */
 export async function removeServer(hub: Registry, name: string): Promise<void> {
-  await hub.store.removeServer((await known(hub, name)).id);
+  await hub.store.removeServer((await known(hub, name)).id, entryOf(hub, 'server.remove', name, {}));
 }
 
 /** The keys of a server. Throws HUB_SERVER_UNKNOWN. */
@@ -106,10 +109,15 @@ export async function listKeys(hub: Registry, name: string): Promise<KeyView[]> 
   return (await hub.store.keys((await known(hub, name)).id)).map(keyView);
 }
 
-async function known(hub: Registry, name: string): Promise<Server> {
+/** The server of a name. Throws HUB_SERVER_UNKNOWN. */
+export async function known(hub: Registry, name: string): Promise<Server> {
   const server = await hub.store.serverByName(name);
   if (!server) throw new ScoutError('HUB_SERVER_UNKNOWN', { name });
   return server;
+}
+
+function entryOf(hub: Registry, action: string, name: string, detail: Record<string, string>): AuditEntry {
+  return { at: hub.now(), actor: hub.actor ?? 'hub', action, subject: `server:${name}`, detail, address: null };
 }
 
 function summary(row: FleetRow, now: number): ServerSummary {
@@ -132,7 +140,8 @@ function summary(row: FleetRow, now: number): ServerSummary {
   };
 }
 
-function keyView(key: ServerKey): KeyView {
+/** A key as people and scripts see it. */
+export function keyView(key: ServerKey): KeyView {
   return {
     fingerprint: fingerprintOf(key),
     name: key.name,

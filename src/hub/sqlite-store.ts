@@ -43,12 +43,12 @@ export class SqliteStore implements Store {
     return String(this.#database.prepare(`SELECT value FROM meta WHERE name = 'service_id'`).get()?.value);
   }
 
-  async addServer(server: Server, key: ServerKey): Promise<void> {
-    this.#servers.add(server, key);
+  async addServer(server: Server, key: ServerKey, audit?: AuditEntry): Promise<void> {
+    this.#servers.add(server, key, audit);
   }
 
-  async removeServer(id: string): Promise<void> {
-    const number = this.#servers.remove(id);
+  async removeServer(id: string, audit?: AuditEntry): Promise<void> {
+    const number = this.#servers.remove(id, audit);
     if (number !== undefined) await this.#heartbeats.forget(number);
   }
 
@@ -144,8 +144,11 @@ export class SqliteStore implements Store {
     return this.#heartbeats.prune(before, mostBytes);
   }
 
-  async addUser(user: User): Promise<void> {
-    this.#people.add(user);
+  async addUser(user: User, audit?: AuditEntry): Promise<void> {
+    transaction(this.#database, () => {
+      this.#people.add(user);
+      this.#audit.append(audit);
+    });
   }
 
   async users(): Promise<User[]> {

@@ -151,8 +151,8 @@ export interface Store {
   serviceId(): Promise<string>;
 
   /** Throws HUB_SERVER_EXISTS for a name that is taken. */
-  addServer(server: Server, key: ServerKey): Promise<void>;
-  removeServer(id: string): Promise<void>;
+  addServer(server: Server, key: ServerKey, audit?: AuditEntry): Promise<void>;
+  removeServer(id: string, audit?: AuditEntry): Promise<void>;
   servers(): Promise<Server[]>;
   serverByName(name: string): Promise<Server | undefined>;
   /** How many servers there are, and how many bytes the store takes. */
@@ -161,7 +161,10 @@ export interface Store {
   keys(serverId: string): Promise<ServerKey[]>;
   findKey(hash: string): Promise<{ server: Server; key: ServerKey } | undefined>;
 
-  /** Notes that a key, or a credential, was used; written at most every few seconds. */
+  /**
+   * Notes that a key, or a credential, was used; written at most every few seconds. The first use of a `next` key makes
+   * it the current one, and that one previous; so does `accept`.
+   */
   useKey(key: KeyUse, at: number): Promise<void>;
   /**
    * Changes the keys of a server in one transaction, with what `decide` makes of those there are; `mint` is stored with
@@ -179,7 +182,7 @@ export interface Store {
   /** Like `changeKeys`, for all credentials. Throws HUB_CREDENTIAL_EXISTS for a name or public key that is taken. */
   changeCredentials(decide: (all: OrgCredential[]) => Edit<OrgCredential>): Promise<void>;
 
-  /** Adds a line to the audit trail; changes of keys and credentials bring theirs along. */
+  /** Adds a line to the audit trail; changes of keys, credentials, servers and users bring theirs along. */
   audit(entry: AuditEntry): Promise<void>;
   /** Lines of the audit trail from a number on, oldest first. */
   auditTrail(from: number, most: number): Promise<(AuditEntry & Link)[]>;
@@ -208,7 +211,7 @@ export interface Store {
   prune(before: number, mostBytes: number): Promise<{ old: number; excess: number }>;
 
   /** Throws HUB_USER_EXISTS for a name that is taken. */
-  addUser(user: User): Promise<void>;
+  addUser(user: User, audit?: AuditEntry): Promise<void>;
   users(): Promise<User[]>;
   userByName(name: string): Promise<User | undefined>;
   addSession(session: Session): Promise<void>;

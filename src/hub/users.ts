@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID, scrypt, timingSafeEqual } from 'node:crypto';
 import { ScoutError } from '../support/errors.ts';
-import type { Store, User } from './store.ts';
+import type { AuditEntry, Store, User } from './store.ts';
 
 const PASSWORD_LEAST = 10;
 
@@ -9,13 +9,19 @@ const LENGTH = 32;
 /** Of the form that a real hash has, made of no password: it lets an unknown name cost the same work. */
 const NOBODY = `scrypt$${COST.N}$${COST.r}$${COST.p}$${Buffer.alloc(16).toString('base64url')}$${Buffer.alloc(LENGTH).toString('base64url')}`;
 
-/** Adds a person. Throws HUB_PASSWORD_WEAK, HUB_USER_EXISTS. */
-export async function addUser(store: Store, name: string, role: User['role'], password: string): Promise<User> {
+/** Adds a person; `by` is who does it, and when, for the audit trail. Throws HUB_PASSWORD_WEAK, HUB_USER_EXISTS, HUB_USER_NAME. */
+export async function addUser(
+  store: Store,
+  name: string,
+  role: User['role'],
+  password: string,
+  by: Pick<AuditEntry, 'actor' | 'at'> = { actor: 'hub', at: Date.now() },
+): Promise<User> {
   const got = [...password].length;
   if (got < PASSWORD_LEAST) throw new ScoutError('HUB_PASSWORD_WEAK', { got, least: PASSWORD_LEAST });
   if (!/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,127}$/u.test(name)) throw new ScoutError('HUB_USER_NAME');
   const user: User = { id: randomUUID(), name, role, passwordHash: await hashPassword(password) };
-  await store.addUser(user);
+  await store.addUser(user, { ...by, action: 'user.add', subject: `user:${name}`, detail: { role }, address: null });
   return user;
 }
 

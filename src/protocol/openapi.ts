@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { acceptedSchema, heartbeatSchema, problemSchema, whoamiSchema } from './heartbeat.ts';
+import { mintedSchema, mintSchema, registeredSchema, registerSchema, retiredSchema, retireSchema } from './keys.ts';
 import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from './servers.ts';
 import { API_KEY_HEADER, BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, CONTENT_TYPE, PATHS } from './wire.ts';
 
@@ -13,6 +14,12 @@ const SCHEMAS = {
   ServerSummary: serverSummarySchema,
   ServerDetails: serverDetailsSchema,
   Key: keyViewSchema,
+  KeyRegistration: registerSchema,
+  Registered: registeredSchema,
+  Mint: mintSchema,
+  Minted: mintedSchema,
+  Retirement: retireSchema,
+  Retired: retiredSchema,
 };
 
 const ref = (name: keyof typeof SCHEMAS): Json => ({ $ref: `#/components/schemas/${name}` });
@@ -24,10 +31,11 @@ const ok = (description: string, schema: Json, type = 'application/json'): Json 
 /** Why each status comes; the words are those of the field `code`. */
 const REASONS: Record<number, string> = {
   303: 'Not signed in, or done: go to the address in Location.',
-  400: 'Not understood: heartbeat_invalid, bad_request. Nothing of the batch was stored.',
+  400: 'Not understood: heartbeat_invalid, key_invalid, idempotency_key, bad_request. Nothing was stored or changed.',
   401: 'No key, or none that is good: key_missing, key_refused. For people: signed_out.',
   403: 'Known, but not permitted: forbidden.',
   404: 'Not there: not_found.',
+  409: 'Contradicts what there is: key_exists, key_in_use, key_last, idempotency_used. Nothing was changed.',
   413: 'More than one request may carry: body_too_large.',
   415: 'unsupported_type, unsupported_encoding.',
   429: 'Too many failures: too_many. Retry-After says when to come back.',
@@ -83,6 +91,23 @@ const heartbeats: Json = {
   responses: { ...ok('Stored durably.', ref('Accepted')), ...failures(400, 401, 403, 413, 415, 429) },
 };
 
+const idempotencyKey: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: true,
+  description: 'The same key that asks with the same value gets the same new key, for a day, also when it has ended by then.',
+  schema: { type: 'string', minLength: 16, maxLength: 128 },
+};
+const keyRoute = (summary: string, asked: keyof typeof SCHEMAS, answered: keyof typeof SCHEMAS, parameters: Json[] = []): Json => ({
+  post: {
+    summary,
+    security: asAgent,
+    ...(parameters.length > 0 && { parameters }),
+    requestBody: { required: parameters.length === 0, content: content('application/json', ref(asked)) },
+    responses: { ...ok('Done, or done before.', ref(answered)), ...failures(400, 401, 403, 409, 413, 415, 429) },
+  },
+});
+
 const PATH_ITEMS: Record<string, Json> = {
   [PATHS.heartbeats]: { post: heartbeats },
   [PATHS.whoami]: {
@@ -92,6 +117,9 @@ const PATH_ITEMS: Record<string, Json> = {
       responses: { ...ok('The server of the key.', ref('Whoami')), ...failures(401, 429) },
     },
   },
+  [PATHS.register]: keyRoute('Register a key that the agent made, by its SHA-256 or public half', 'KeyRegistration', 'Registered'),
+  [PATHS.mint]: keyRoute('Have a new key made', 'Mint', 'Minted', [idempotencyKey]),
+  [PATHS.retire]: keyRoute('End another key of the same server, never the one that asks', 'Retirement', 'Retired'),
   '/api/v1/servers': {
     get: {
       summary: 'Every server and how it stands',

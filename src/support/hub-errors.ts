@@ -39,7 +39,11 @@ export const HUB_ERRORS = {
   ),
   HUB_KEY_EXISTS: row(EXIT.failed, 'this key is another server\u2019s already', 'Make a new one; a key belongs to one server.'),
   HUB_KEY_UNKNOWN: row(EXIT.failed, 'server `{name}` has no key `{key}`', 'See: scout-hub key list {name}'),
-  HUB_KEY_NAME: row(EXIT.usage, 'this is not a name for a key', 'Use up to 64 letters, digits and . _ : @ -, a letter or digit first.'),
+  HUB_KEY_NAME: row(
+    EXIT.usage,
+    'this is not a name for a key',
+    'Use up to 63 letters, digits and . _ : @ -, a letter or digit first; not 12 hexadecimal digits, which would be a fingerprint.',
+  ),
   HUB_KEY_NAMED: row(EXIT.failed, 'server `{name}` has a key named `{key}` already', 'Choose another name.'),
   HUB_KEY_POLICY: row(
     EXIT.failed,
@@ -49,7 +53,7 @@ export const HUB_ERRORS = {
   HUB_KEY_LAST: row(
     EXIT.failed,
     'this is the last key of `{name}` that works: its agent would be shut out',
-    'Make another first (scout-hub key rotate {name}), or remove the server.',
+    'Make another first (scout-hub key rotate {name}), or remove the server; `key disable` and `key delete` do it with --force.',
   ),
   HUB_CREDENTIAL_EXISTS: row(EXIT.failed, 'a credential with {what} exists already', 'Choose another name, or make another key pair.'),
   HUB_CREDENTIAL_UNKNOWN: row(EXIT.failed, 'there is no credential named `{name}`', 'See: scout-hub credential list'),

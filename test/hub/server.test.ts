@@ -206,6 +206,8 @@ describe('GET /api/v1/whoami', () => {
       fingerprint: hub.server.fingerprint,
       slot: 'current',
       previous_key_valid_until: null,
+      key_created: expect.any(String),
+      rotation: ['register', 'mint', 'retire'],
     });
     expect(new Date(time).toISOString()).toBe(time);
     refused(await hub.call('/api/v1/whoami', { key: randomBytes(32).toString('hex') }), 401, 'key_refused');

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Store } from '../../hub/store.ts';
@@ -9,6 +9,16 @@ import { detailOf, ScoutError } from '../../support/errors.ts';
 export function defaultData(env: NodeJS.ProcessEnv = process.env): string {
   if (process.getuid?.() === 0) return '/var/lib/scout-hub';
   return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'scout-hub');
+}
+
+/** Who runs a verb, as the audit trail names him: `cli:root`. */
+export function cliActor(): string {
+  try {
+    return `cli:${userInfo().username}`;
+  } catch {
+    // Containers run as numbers that no passwd file knows.
+    return `cli:${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 /** Adds `--data` to a verb. */

@@ -1,21 +1,104 @@
 import type { Command } from 'commander';
+import type { Fate, OneKey } from '../../hub/key-changes.ts';
+import type { Registry } from '../../hub/servers.ts';
 import { out } from '../output.ts';
 import { example } from '../program.ts';
-import { withData, withStore } from './common.ts';
+import { cliActor, withData, withStore } from './common.ts';
 import { keyTable } from './text.ts';
 
-/** `scout-hub key list`. */
-export function verb(program: Command): void {
-  const key = program.command('key').description('keys of servers');
-  const listing = key.command('list <server>').description('the keys of one server, by fingerprint');
-  withData(listing).option('--json', 'one JSON document').action(list);
-  example(listing, 'scout-hub key list web-1');
+interface Options {
+  data: string;
+  json?: boolean;
 }
 
-async function list(name: string, options: { data: string; json?: boolean }): Promise<void> {
+const now = () => Date.now();
+const changes = () => import('../../hub/key-changes.ts');
+
+/** Opens the store for one verb, in the name of whoever runs it. */
+function work<T>({ data }: Options, what: (hub: Registry) => Promise<T>): Promise<T> {
+  return withStore(data, (store) => what({ store, now, actor: cliActor() }));
+}
+
+/** `scout-hub key rotate|retire|list|add|enable|disable|rename|delete`. */
+export function verb(program: Command): void {
+  const key = program.command('key').description('keys of servers');
+  const add = (usage: string, text: string, shown: string) => {
+    const command = withData(key.command(usage).description(text)).option('--json', 'one JSON document');
+    return example(command, `scout-hub key ${shown}`);
+  };
+  const force = 'also the last key that works';
+  add('rotate <server>', 'make a new key, printed once; the server\u2019s policy says what becomes of the old one', 'rotate web-1').action(
+    rotate,
+  );
+  add('retire <server>', 'end the previous keys at once', 'retire web-1').action(retire);
+  add('list <server>', 'the keys of one server, by fingerprint', 'list web-1').action(list);
+  add('add <server>', 'make a key beside the others (policy multi), printed once', 'add web-1 --name spare')
+    .option('--name <name>', 'what to call it')
+    .action(addOne);
+  add('enable <server> <key>', 'let a key in again, by its name or fingerprint (policy multi)', 'enable web-1 spare').action(one('enable'));
+  add('disable <server> <key>', 'refuse a key until it is enabled again (policy multi)', 'disable web-1 spare')
+    .option('--force', force)
+    .action(one('disable'));
+  add('rename <server> <key> <name>', 'call a key by another name (policy multi)', 'rename web-1 spare web-1-b').action(rename);
+  add('delete <server> <key>', 'end a key for good (policy multi)', 'delete web-1 spare').option('--force', force).action(one('delete'));
+}
+
+async function list(name: string, options: Options): Promise<void> {
   const { listKeys } = await import('../../hub/servers.ts');
-  const now = () => Date.now();
-  const keys = await withStore(options.data, (store) => listKeys({ store, now }, name));
+  const keys = await work(options, (hub) => listKeys(hub, name));
   if (options.json) return out.json(keys);
   out.line(keyTable(keys, now()));
+}
+
+async function rotate(name: string, options: Options): Promise<void> {
+  const { rotateKey } = await changes();
+  const { others, ...made } = await work(options, (hub) => rotateKey(hub, name));
+  if (options.json) return out.json(made);
+  out.line(made.key);
+  out.note(`Above is the new key of ${name}, shown this once (fingerprint ${made.fingerprint}).`);
+  for (const { fingerprint, fate, until } of others) out.note(`${fingerprint} ${FATES[fate]}${until ? ` until ${until}` : ''}.`);
+}
+
+const FATES: Record<Fate['fate'], string> = {
+  deleted: 'is refused from now on',
+  previous: 'goes on working as the previous key',
+  unchanged: 'is left as it was',
+};
+
+async function retire(name: string, options: Options): Promise<void> {
+  const { retireKeys } = await changes();
+  const retired = await work(options, (hub) => retireKeys(hub, name));
+  if (options.json) return out.json({ retired });
+  for (const fingerprint of retired) out.line(`${fingerprint} is refused from now on.`);
+  if (retired.length === 0) out.line(`${name} has no previous key.`);
+}
+
+async function addOne(name: string, options: Options & { name?: string }): Promise<void> {
+  const { addKey } = await changes();
+  const made = await work(options, (hub) => addKey(hub, name, options.name ?? null));
+  if (options.json) return out.json(made);
+  out.line(made.key);
+  out.note(`Above is a further key of ${name}, shown this once (fingerprint ${made.fingerprint}). The others go on working.`);
+}
+
+async function change(name: string, which: string, what: OneKey, options: Options, said: string): Promise<void> {
+  const { changeKey } = await changes();
+  const key = await work(options, (hub) => changeKey(hub, name, which, what));
+  if (options.json) return out.json(what.action === 'delete' ? { fingerprint: key.fingerprint, deleted: true } : key);
+  out.line(`${key.fingerprint} ${said}.`);
+}
+
+const SAID = {
+  enable: 'is let in again',
+  disable: 'is refused until it is enabled',
+  delete: 'is deleted, and refused from now on',
+};
+
+function one(action: keyof typeof SAID) {
+  return (name: string, key: string, options: Options & { force?: boolean }): Promise<void> =>
+    change(name, key, { action, force: options.force === true }, options, SAID[action]);
+}
+
+function rename(name: string, key: string, to: string, options: Options): Promise<void> {
+  return change(name, key, { action: 'rename', to }, options, `is called ${to} now`);
 }

@@ -3,7 +3,7 @@ import type { Policy } from '../../hub/store.ts';
 import { formatDuration } from '../../support/durations.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
-import { durationOption, usage, withData, withStore } from './common.ts';
+import { cliActor, durationOption, usage, withData, withStore } from './common.ts';
 import { ago, keyTable, plain } from './text.ts';
 
 interface Options {
@@ -46,7 +46,9 @@ async function add(name: string, options: Options & { policy: string; grace: str
   if (!POLICIES.includes(options.policy)) throw usage(`--policy ${options.policy} is none of ${POLICIES.join(', ')}`);
   const graceMs = durationOption('--grace', options.grace);
   const { addServer } = await servers();
-  const added = await withStore(options.data, (store) => addServer({ store, now }, name, options.policy as Policy, graceMs));
+  const added = await withStore(options.data, (store) =>
+    addServer({ store, now, actor: cliActor() }, name, options.policy as Policy, graceMs),
+  );
   if (options.json) return out.json(added);
   out.line(added.key);
   out.note(`${name} is registered. Above is its key, shown this once (fingerprint ${added.fingerprint}).`);
@@ -87,7 +89,7 @@ async function show(name: string, options: Options): Promise<void> {
 
 async function remove(name: string, options: Options): Promise<void> {
   const { removeServer } = await servers();
-  await withStore(options.data, (store) => removeServer({ store, now }, name));
+  await withStore(options.data, (store) => removeServer({ store, now, actor: cliActor() }, name));
   if (options.json) return out.json({ name, removed: true });
   out.line(`${name} is removed; its key is refused from now on.`);
 }

@@ -16,11 +16,12 @@ export const plain = (text: string): string => text.replace(/\p{C}/gu, '\ufffd')
 export function keyTable(keys: KeyView[], now: number): string {
   const rows = keys.map((key) => [
     key.fingerprint,
+    key.name ?? '-',
     key.slot,
     key.enabled ? 'enabled' : 'disabled',
     key.created,
     key.valid_until ?? '-',
     ago(key.last_used, now),
   ]);
-  return table(['KEY', 'SLOT', 'STATE', 'CREATED', 'VALID UNTIL', 'LAST USED'], rows);
+  return table(['KEY', 'NAME', 'SLOT', 'STATE', 'CREATED', 'VALID UNTIL', 'LAST USED'], rows);
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { User } from '../../hub/store.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
-import { usage, withData, withStore } from './common.ts';
+import { cliActor, usage, withData, withStore } from './common.ts';
 
 interface Options {
   data: string;
@@ -31,7 +31,9 @@ async function add(name: string, options: Options & { role: string }): Promise<v
   if (!ROLES.includes(options.role)) throw usage(`--role ${options.role} is none of ${ROLES.join(', ')}`);
   const [{ addUser }, { newPassword }] = await Promise.all([import('../../hub/users.ts'), import('./password.ts')]);
   const password = await newPassword();
-  const user = await withStore(options.data, (store) => addUser(store, name, options.role as User['role'], password));
+  const user = await withStore(options.data, (store) =>
+    addUser(store, name, options.role as User['role'], password, { actor: cliActor(), at: Date.now() }),
+  );
   if (options.json) return out.json(view(user));
   out.line(`${name} may sign in as ${user.role}.`);
 }

@@ -36,6 +36,7 @@ export class Heartbeats {
   readonly #latest: StatementSync;
   readonly #inventory: StatementSync;
   readonly #used: StatementSync[];
+  readonly #promote: StatementSync;
   readonly #recent: StatementSync;
   readonly #prune: StatementSync;
   readonly #orphans: StatementSync;
@@ -57,6 +58,9 @@ export class Heartbeats {
     this.#used = ['keys', 'credentials'].map((table) =>
       database.prepare(`UPDATE ${table} SET last_used = ?1 WHERE id = ?2 AND (last_used IS NULL OR abs(?1 - last_used) >= ?3)`),
     );
+    this.#promote = database.prepare(`
+      UPDATE keys SET slot = iif(id = ?1, 'current', 'previous')
+      WHERE server = (SELECT server FROM keys WHERE id = ?1 AND slot = 'next') AND (id = ?1 OR slot = 'current')`);
     this.#recent = database.prepare(
       'SELECT time, frame FROM heartbeats WHERE server = (SELECT number FROM servers WHERE id = ?) AND time >= ? AND time < ? ORDER BY time, number',
     );
@@ -104,6 +108,7 @@ export class Heartbeats {
   useKey(key: KeyUse, at: number): void {
     if (key.lastUsed !== null && Math.abs(at - key.lastUsed) < LAST_USED_EVERY_MS) return;
     for (const table of this.#used) table.run(at, key.id, LAST_USED_EVERY_MS);
+    if (key.slot === 'next') this.#promote.run(key.id);
   }
 
   instances(serverId: string): Instance[] {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { FleetRow, Policy, Server, ServerKey, Slot } from '../store.ts';
+import type { AuditEntry, FleetRow, Policy, Server, ServerKey, Slot } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { KEY, type Keys, keyOf } from './keys.ts';
 import { transaction, unlessTaken } from './transaction.ts';
@@ -53,8 +53,11 @@ export class Servers {
         (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size()) AS bytes`);
   }
 
-  add(server: Server, key: ServerKey): void {
-    transaction(this.#database, () => this.#keys.put(this.#insert(server), key));
+  add(server: Server, key: ServerKey, audit?: AuditEntry): void {
+    transaction(this.#database, () => {
+      this.#keys.put(this.#insert(server), key);
+      this.#audit.append(audit);
+    });
   }
 
   /** The server of a name, registered without a key when there is none. */
@@ -63,10 +66,12 @@ export class Servers {
   }
 
   /** Returns the number that its heartbeats stand under, undefined for an unknown server. */
-  remove(id: string): number | undefined {
+  remove(id: string, audit?: AuditEntry): number | undefined {
     return transaction(this.#database, () => {
       const number = this.#remove.get(id)?.number as number | undefined;
-      if (number !== undefined) this.#removeRefusals.run(number);
+      if (number === undefined) return undefined;
+      this.#removeRefusals.run(number);
+      this.#audit.append(audit);
       return number;
     });
   }

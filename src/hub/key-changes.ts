@@ -1,0 +1,122 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { add, bringIn, type Change, changed, enable, find, remove, rename, retirePrevious } from './keys.ts';
+import { fingerprintOf, hashKey, keyView, known, type Registry, rfc3339 } from './servers.ts';
+import type { AuditEntry, Server, ServerKey, Slot } from './store.ts';
+
+/** A key that was made here, and what became of the others. */
+export interface MadeKey {
+  /** Shown once, kept nowhere. */
+  key: string;
+  fingerprint: string;
+  slot: Slot;
+  /** The last time at which a key that worked before still works; null where nothing ends it, or all are dead. */
+  previous_key_valid_until: string | null;
+}
+
+/** What a change made of one key that was there before. */
+export interface Fate {
+  fingerprint: string;
+  fate: 'deleted' | 'previous' | 'unchanged';
+  /** RFC 3339; of `previous`: until when it works, null where nothing ends it. */
+  until: string | null;
+}
+
+/** A row for a key whose hash is known; `bringIn` and `add` give it its slot. */
+export function rowOf(serverId: string, hash: string, now: number, name: string | null = null): ServerKey {
+  return { id: randomUUID(), serverId, name, hash, slot: 'current', enabled: true, createdAt: now, validUntil: null, lastUsed: null };
+}
+
+/** What the audit trail says of a change: fingerprints of the keys that it is about, and of those that it ended. */
+export function auditDetailOf(change: Change, keys: ServerKey[], about: ServerKey[]): Record<string, string> {
+  const list = (some: ServerKey[]) => some.map(fingerprintOf).join(' ');
+  const ended = keys.filter((key) => change.drop.includes(key.id));
+  const left = change.put.filter((key) => key.validUntil !== null);
+  return {
+    ...(about.length > 0 && { key: list(about) }),
+    ...(ended.length > 0 && { ended: list(ended) }),
+    ...(left.length > 0 && { until: left.map((key) => `${fingerprintOf(key)} ${rfc3339(key.validUntil ?? 0)}`).join(', ') }),
+  };
+}
+
+type Decide = (keys: ServerKey[], server: Server, now: number) => { change: Change; about: ServerKey[] };
+
+async function change(hub: Registry, name: string, action: string, decide: Decide): Promise<{ before: ServerKey[]; after: ServerKey[] }> {
+  const server = await known(hub, name);
+  const now = hub.now();
+  let rows: { before: ServerKey[]; after: ServerKey[] } = { before: [], after: [] };
+  await hub.store.changeKeys(server.id, (keys) => {
+    const { change, about } = decide(keys, server, now);
+    rows = { before: keys, after: changed(keys, change) };
+    if (change.put.length + change.drop.length === 0) return {};
+    const detail = auditDetailOf(change, keys, about);
+    const audit: AuditEntry = { at: now, actor: hub.actor ?? 'hub', action, subject: `server:${name}`, detail, address: null };
+    return { ...change, audit };
+  });
+  return rows;
+}
+
+/** Makes a new key, and ends the others as the server's policy says. Throws HUB_SERVER_UNKNOWN. */
+export async function rotateKey(hub: Registry, name: string): Promise<MadeKey & { others: Fate[] }> {
+  const key = randomBytes(32).toString('hex');
+  let made: ServerKey | undefined;
+  const rows = await change(hub, name, 'key.rotate', (keys, server, now) => {
+    made = rowOf(server.id, hashKey(key), now);
+    return { change: bringIn(server, keys, made, now), about: [made] };
+  });
+  const others = rows.before.map((one) => fateOf(one, rows.after));
+  const ends = others.flatMap(({ until }) => until ?? []).sort();
+  return { key, fingerprint: fingerprintOf(made as ServerKey), slot: 'current', previous_key_valid_until: ends.at(-1) ?? null, others };
+}
+
+function fateOf(key: ServerKey, after: ServerKey[]): Fate {
+  const left = after.find((one) => one.id === key.id);
+  const until = left?.validUntil ?? null;
+  const fate = !left ? 'deleted' : left.slot === 'previous' ? 'previous' : 'unchanged';
+  return { fingerprint: fingerprintOf(key), fate, until: until === null ? null : rfc3339(until) };
+}
+
+/**
+ * Makes a key beside the others (`multi`). Throws HUB_SERVER_UNKNOWN, HUB_KEY_POLICY, HUB_KEY_NAME, HUB_KEY_NAMED.
+ */
+export async function addKey(hub: Registry, name: string, keyName: string | null): Promise<Omit<MadeKey, 'previous_key_valid_until'>> {
+  const key = randomBytes(32).toString('hex');
+  const hash = hashKey(key);
+  await change(hub, name, 'key.add', (keys, server, now) => {
+    const made = rowOf(server.id, hash, now, keyName);
+    return { change: add(server, keys, made, now), about: [made] };
+  });
+  return { key, fingerprint: fingerprintOf({ hash }), slot: 'next' };
+}
+
+/** Ends the previous keys; returns their fingerprints. Throws HUB_SERVER_UNKNOWN, HUB_KEY_LAST. */
+export async function retireKeys(hub: Registry, name: string): Promise<string[]> {
+  const { before, after } = await change(hub, name, 'key.retire', (keys, server, now) => ({
+    change: retirePrevious(server, keys, now),
+    about: [],
+  }));
+  return before.filter((key) => !after.some((one) => one.id === key.id)).map(fingerprintOf);
+}
+
+/** What can be done to one key of a server under `multi`. */
+export type OneKey = { action: 'enable' | 'disable' | 'delete'; force: boolean } | { action: 'rename'; to: string };
+
+/**
+ * Enables, disables, deletes or renames a key, by its name or fingerprint; returns it as it is afterwards, or as it was.
+ * Throws HUB_SERVER_UNKNOWN, HUB_KEY_UNKNOWN, HUB_KEY_POLICY, HUB_KEY_LAST, HUB_KEY_NAME, HUB_KEY_NAMED.
+ */
+export async function changeKey(hub: Registry, name: string, which: string, what: OneKey): Promise<ReturnType<typeof keyView>> {
+  let id = '';
+  const { before, after } = await change(hub, name, `key.${what.action}`, (keys, server, now) => {
+    const change = decideOne(server, keys, which, what, now);
+    const key = find(server, keys, which);
+    id = key.id;
+    return { change, about: [key] };
+  });
+  return keyView([...after, ...before].find((key) => key.id === id) as ServerKey);
+}
+
+function decideOne(server: Server, keys: ServerKey[], which: string, what: OneKey, now: number): Change {
+  if (what.action === 'rename') return rename(server, keys, which, what.to);
+  if (what.action === 'delete') return remove(server, keys, which, now, what.force);
+  return enable(server, keys, which, what.action === 'enable', now, what.force);
+}

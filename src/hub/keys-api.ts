@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto';
+import type { HttpBindings } from '@hono/node-server';
+import type { Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type * as z from 'zod';
+import { type Minted, mintSchema, type Registered, type Retired, registerSchema, retireSchema } from '../protocol/keys.ts';
+import { PATHS } from '../protocol/wire.ts';
+import { ScoutError } from '../support/errors.ts';
+import { type Caller, type Gate, secretOf } from './gate.ts';
+import type { Hub } from './hub.ts';
+import { auditDetailOf, rowOf } from './key-changes.ts';
+import { bringIn, type Change, changed, retire, works } from './keys.ts';
+import { mintId, openMint, sealMint } from './mints.ts';
+import { Refusal } from './problems.ts';
+import { fingerprintOf, hashKey, rfc3339 } from './servers.ts';
+import { type AuditEntry, MINT_KEPT_MS, type Mint, type ServerKey } from './store.ts';
+
+const BODY_MOST = 16_384;
+
+/** The routes by which an agent replaces its own key: register, mint, retire. */
+export function mountKeys(app: Hono, hub: Hub, gate: Gate): void {
+  const api = new KeysApi(hub, gate);
+  const limit = bodyLimit({
+    maxSize: BODY_MOST,
+    onError: () => gate.count(new Refusal('body_too_large', 'A body of these routes has 16 KiB at most.')).response(),
+  });
+  const route = (path: string, answer: (c: Context) => Promise<object>) => {
+    app.post(path, limit, async (c) => {
+      c.header('cache-control', 'no-store');
+      return c.json(await answer(c));
+    });
+    app.all(path, () => new Refusal('method_not_allowed', 'This is asked for with POST.', { headers: { allow: 'POST' } }).response());
+  };
+  route(PATHS.register, (c) => api.register(c));
+  route(PATHS.mint, (c) => api.mint(c));
+  route(PATHS.retire, (c) => api.retire(c));
+}
+
+/** What an agent changed: its server's keys as they are now, and the one that it asked with (undefined: that one is dead). */
+interface Outcome {
+  keys: ServerKey[];
+  asking: ServerKey | undefined;
+}
+
+class KeysApi {
+  readonly #hub: Hub;
+  readonly #gate: Gate;
+
+  constructor(hub: Hub, gate: Gate) {
+    this.#hub = hub;
+    this.#gate = gate;
+  }
+
+  register(c: Context): Promise<Registered> {
+    return this.#as(c, async (caller) => {
+      const body = await bodyOf(c, registerSchema);
+      if (!('sha256' in body)) throw new Refusal('key_invalid', 'A server has an API key: register the SHA-256 of one.');
+      const outcome = await this.#change(c, caller, 'key.register', (keys, asking, now) => {
+        const known = keys.find((key) => key.hash === body.sha256);
+        if (known && works(known, now)) return undefined;
+        if (known) throw new Refusal('key_exists', 'This was a key of this server and has ended; make a new one.');
+        const fresh = rowOf(caller.server.id, body.sha256, now);
+        return { change: bringIn(caller.server, keys, fresh, now, asking), about: fresh };
+      });
+      return standingOf(outcome, body.sha256);
+    });
+  }
+
+  async mint(c: Context): Promise<Minted> {
+    const idempotencyKey = idempotencyKeyOf(c);
+    const secret = secretOf(headersOf(c)) ?? '';
+    // First, and past the gate: by now the key that asks may be dead, ended by the very request that this one repeats.
+    return (await this.#replay(secret, idempotencyKey)) ?? this.#as(c, (caller) => this.#mint(c, caller, secret, idempotencyKey));
+  }
+
+  async #mint(c: Context, caller: Caller, secret: string, idempotencyKey: string | undefined): Promise<Minted> {
+    if (idempotencyKey === undefined) throw new Refusal('idempotency_key', 'Send an Idempotency-Key of 16 to 128 printable characters.');
+    await bodyOf(c, mintSchema);
+    const key = randomBytes(32).toString('hex');
+    const [id, sealed] = [mintId(secret, idempotencyKey), sealMint(key, secret, idempotencyKey)];
+    try {
+      const outcome = await this.#change(c, caller, 'key.mint', (keys, asking, now) => {
+        const fresh = rowOf(caller.server.id, hashKey(key), now);
+        const mint: Mint = { id, serverId: caller.server.id, sealed, until: now + MINT_KEPT_MS };
+        return { change: bringIn(caller.server, keys, fresh, now, asking), about: fresh, mint };
+      });
+      return { key, ...standingOf(outcome, hashKey(key)), replayed: false };
+    } catch (error) {
+      // The same request may have come in twice at once, and the other one was quicker.
+      const other = await this.#replay(secret, idempotencyKey);
+      if (other) return other;
+      if (!(error instanceof ScoutError && error.code === 'HUB_KEY_EXISTS')) throw error;
+      throw new Refusal('idempotency_used', 'The key that this request made has ended since; ask with a new Idempotency-Key.');
+    }
+  }
+
+  retire(c: Context): Promise<Retired> {
+    return this.#as(c, async (caller) => {
+      const { fingerprint } = await bodyOf(c, retireSchema);
+      let retired = false;
+      await this.#change(c, caller, 'key.retire', (keys, asking, now) => {
+        if (fingerprintOf(asking) === fingerprint)
+          throw new Refusal('key_in_use', 'This is the key that asks; retire it with another one.');
+        const target = keys.find((key) => fingerprintOf(key) === fingerprint);
+        if (!target) return undefined;
+        retired = works(target, now);
+        return { change: retire(keys, fingerprint, asking, now), about: target };
+      });
+      return { fingerprint, retired };
+    });
+  }
+
+  /** Does the work for whom the gate lets in, and counts what is refused to him. */
+  async #as<T>(c: Context, work: (caller: Caller) => Promise<T>): Promise<T> {
+    const caller = await this.#gate.admit(headersOf(c), addressOf(c));
+    try {
+      return await work(caller);
+    } catch (error) {
+      const code = error instanceof ScoutError ? error.code : undefined;
+      if (code === 'HUB_SERVER_UNKNOWN') throw this.#gate.count(new Refusal('key_refused', 'The server of this key was removed.'));
+      const taken = code === 'HUB_KEY_EXISTS' && new Refusal('key_exists', 'This key is another server\u2019s; make a new one.');
+      const refusal = taken || error;
+      throw refusal instanceof Refusal ? this.#gate.count(refusal, caller.server) : error;
+    }
+  }
+
+  /** Changes the keys of the caller's server; where `decide` returns nothing, nothing. Throws what `decide` and the store throw. */
+  async #change(
+    c: Context,
+    { server, key }: Caller,
+    action: string,
+    decide: (keys: ServerKey[], asking: ServerKey, now: number) => { change: Change; about: ServerKey; mint?: Mint } | undefined,
+  ): Promise<Outcome> {
+    const now = this.#hub.now();
+    let outcome: Outcome = { keys: [], asking: undefined };
+    await this.#hub.store.useKey(key, now);
+    await this.#hub.store.changeKeys(server.id, (keys) => {
+      // As it is now, under the lock: it may have ended since the gate let it in.
+      const asking = keys.find((one) => one.id === key.id);
+      if (!asking || !works(asking, now)) throw new Refusal('key_refused', 'This key has ended meanwhile.');
+      const decided = decide(keys, asking, now);
+      const after = decided ? changed(keys, decided.change) : keys;
+      outcome = { keys: after, asking: after.find((one) => one.id === asking.id) };
+      if (!decided) return {};
+      const { change, about, mint } = decided;
+      const detail = { by: fingerprintOf(asking), ...auditDetailOf(change, keys, [about]) };
+      const [actor, subject] = [`agent:${server.name}`, `server:${server.name}`];
+      const audit: AuditEntry = { at: now, actor, action, subject, detail, address: addressOf(c) };
+      return { ...change, audit, ...(mint && { mint }) };
+    });
+    return outcome;
+  }
+
+  /** What an earlier request of the same key and Idempotency-Key made, while that still works. */
+  async #replay(secret: string, idempotencyKey: string | undefined): Promise<Minted | undefined> {
+    if (secret === '' || idempotencyKey === undefined) return undefined;
+    const { store } = this.#hub;
+    const now = this.#hub.now();
+    const mint = await store.mint(mintId(secret, idempotencyKey));
+    if (!mint || mint.until <= now) return undefined;
+    const key = openMint(mint.sealed, secret, idempotencyKey);
+    const keys = await store.keys(mint.serverId);
+    const made = keys.find((one) => one.hash === hashKey(key));
+    if (!made || !works(made, now)) return undefined;
+    const asking = keys.find((one) => one.hash === hashKey(secret));
+    return { key, ...standingOf({ keys, asking }, made.hash), replayed: true };
+  }
+}
+
+/** What is told of the key of a hash, and until when the one that asked stays good: null where nothing ends it, or it is dead. */
+function standingOf({ keys, asking }: Outcome, hash: string): Registered {
+  const key = keys.find((one) => one.hash === hash) as ServerKey;
+  // Whoever asks with the new key itself, after an answer was lost, wants to know of the old one.
+  const old = asking?.hash === hash ? keys.find((one) => one.slot === 'previous' && one.enabled) : asking;
+  const until = old?.validUntil ?? null;
+  return { fingerprint: fingerprintOf(key), slot: key.slot, previous_key_valid_until: until === null ? null : rfc3339(until) };
+}
+
+/** The header as it is, or as a string of RFC 8941 in quotes; undefined where there is none that will do. */
+function idempotencyKeyOf(c: Context): string | undefined {
+  const sent = c.req.header('idempotency-key') ?? '';
+  const text = /^"(.*)"$/.exec(sent)?.[1] ?? sent;
+  return /^[\x20-\x7e]{16,128}$/.test(text) ? text : undefined;
+}
+
+/** What a request carries, checked. Throws a Refusal: unsupported_type, bad_request, key_invalid. */
+async function bodyOf<Schema extends z.ZodType>(c: Context, schema: Schema): Promise<z.infer<Schema>> {
+  const text = await c.req.text();
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
+  if (text !== '' && type !== 'application/json') throw new Refusal('unsupported_type', 'Content-Type must be application/json.');
+  let body: unknown;
+  try {
+    body = text === '' ? {} : JSON.parse(text);
+  } catch {
+    throw new Refusal('bad_request', 'The body is not JSON.');
+  }
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  // Places and kinds only: what stands there may be a key.
+  const where = parsed.error.issues.map(({ path, code }) => `${path.join('.') || 'body'} (${code})`).join(', ');
+  throw new Refusal('key_invalid', `The body is not what this route takes: ${where}.`);
+}
+
+const headersOf = (c: Context) => Object.fromEntries(c.req.raw.headers);
+const addressOf = (c: Context): string => (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress ?? '';
