@@ -7,12 +7,16 @@ import { detailOf, type Problem } from '../support/errors.ts';
 import type { Host } from '../support/host.ts';
 import type { AgentLog } from '../support/logger.ts';
 import { VERSION } from '../support/version.ts';
+import { adopt } from './adopt.ts';
 import type { Checked, CheckResult } from './checker.ts';
-import { type AgentStatus, CONTROL_SOCKET, type HeartbeatReport, type ReloadReport } from './control.ts';
+import { type AdoptReport, type AgentStatus, CONTROL_SOCKET, type HeartbeatReport, type ReloadReport } from './control.ts';
 import { ControlServer } from './control-server.ts';
 import { Deliveries, PRIMARY } from './deliveries.ts';
+import { Keys } from './keys.ts';
 import { Meters, usage } from './meters.ts';
-import { type Position, Sampler } from './sampler.ts';
+import { Outcomes, type Sent } from './outcomes.ts';
+import { type ReloadOptions, Reloads, withoutRestart } from './reloads.ts';
+import { Sampler } from './sampler.ts';
 import { Scheduler, type Tick } from './scheduler.ts';
 import { StateLock } from './state-lock.ts';
 import { Watch } from './watch.ts';
@@ -20,12 +24,11 @@ import { Watch } from './watch.ts';
 /** Longest wait at the end for an answer that is under way; what has no answer by then is sent again after the start. */
 const STOP_MS = 3_000;
 
-/** Settings that shape what is opened once at start. */
-const NEEDS_RESTART = ['state_dir', 'runtime_dir', 'host', 'prometheus'] as const;
-const NEEDS_RESTART_LOG = ['file', 'format'] as const;
+/** Longest wait for a reading that a search for a key, or a release, begins with. */
+const REREAD_MS = 8_000;
 
 /** A configuration that can be run. */
-export type Runnable = Checked & { config: Config };
+export type Runnable = Checked & Required<Pick<Checked, 'config' | 'candidates' | 'opens_sealed'>>;
 
 interface Options {
   /** The launcher; its children read configuration and inventory. */
@@ -39,8 +42,6 @@ interface Options {
   onStop(): void;
 }
 
-type Sent = (destination: string, batch: StoredHeartbeat[], outcome: Outcome) => void;
-
 /** The daemon: samples, keeps and delivers by one configuration until it is stopped, and takes a new one without stopping. */
 export class Agent {
   readonly #options: Options;
@@ -48,18 +49,18 @@ export class Agent {
   readonly #lock: StateLock;
   readonly #spool: Spool;
   readonly #deliveries: Deliveries;
+  readonly #keys: Keys;
   readonly #sampler: Sampler;
   readonly #scheduler: Scheduler;
   readonly #control: ControlServer;
   readonly #watch: Watch;
+  readonly #reloads: Reloads;
   readonly #started: number;
-  readonly #listeners = new Set<Sent>();
+  readonly #outcomes = new Outcomes();
   #checked: Runnable;
   #loaded: number;
   #problem: string | null = null;
   #state: AgentStatus['state'] = 'starting';
-  #reloading: Promise<ReloadReport> | undefined;
-  #nextReload: Promise<ReloadReport> | undefined;
   #prometheus: { stop(): Promise<void> } | undefined;
 
   constructor(options: Options) {
@@ -73,7 +74,13 @@ export class Agent {
     const { max_bytes: maxBytes, min_free_bytes: minFreeBytes } = config.outbox;
     this.#spool = new Spool({ path: join(config.state_dir, 'outbox.db'), maxBytes, minFreeBytes, host, log });
     const onSkew = (ms: number) => this.#meters.skew(ms);
-    this.#deliveries = new Deliveries({ spool: this.#spool, host, log, onSkew, onOutcome: (...sent) => this.#tell(sent) });
+    this.#deliveries = new Deliveries({ spool: this.#spool, host, log, onSkew, onOutcome: (...sent) => this.#sent(...sent) });
+    this.#keys = new Keys({
+      log,
+      sender: this.#deliveries,
+      reread: () => this.#reread(false),
+      onRest: () => this.#outcomes.finish(),
+    });
     this.#sampler = new Sampler({ program: options.program, host, log, config, spool: this.#spool, own: () => this.#ownMetrics() });
     const onError = (error: unknown) => log.error({ detail: detailOf(error) }, 'a heartbeat could not be made');
     this.#scheduler = new Scheduler({ host, interval: config.interval, run: (tick) => this.#tick(tick), onError });
@@ -82,10 +89,14 @@ export class Agent {
       heartbeat: () => this.heartbeat(),
       reload: () => this.reload(),
       stop: () => options.onStop(),
+      hold: (ms) => this.#deliveries.hold(ms),
+      release: () => this.release(),
+      adopt: (fingerprint) => this.adopt(fingerprint),
     });
+    this.#reloads = new Reloads((how) => this.#reload(how));
     this.#watch = new Watch(
       () => this.#checked.watch,
-      () => void this.reload(),
+      () => void this.reload({ quiet: true, asked: true }),
     );
   }
 
@@ -98,7 +109,7 @@ export class Agent {
     for (const folder of [config.state_dir, config.runtime_dir]) mkdirSync(folder, { recursive: true, mode: 0o750 });
     this.#lock.acquire();
     this.#spool.open();
-    await this.#deliveries.apply(config);
+    await this.#deliveries.apply(config, this.#keys.prepare(config, this.#checked.candidates, true));
     await this.#control.start();
     if (config.prometheus.listen) await this.#listen(config.prometheus.listen);
     if (schedule) {
@@ -143,29 +154,18 @@ export class Agent {
 
   /** Tells the outcome of every batch. Returns how to listen no more. */
   onSent(listener: Sent): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#outcomes.listen(listener);
   }
 
   /**
    * Reads the configuration and puts it in force, whole or not at all. What is read is never older than the call: calls
    * that come while one reads share the next reading.
    */
-  reload(): Promise<ReloadReport> {
-    if (this.#reloading) {
-      this.#nextReload ??= this.#reloading.then(() => {
-        this.#nextReload = undefined;
-        return this.reload();
-      });
-      return this.#nextReload;
-    }
-    this.#reloading = this.#reload().finally(() => {
-      this.#reloading = undefined;
-    });
-    return this.#reloading;
+  reload(options: ReloadOptions = { quiet: false, asked: true }): Promise<ReloadReport> {
+    return this.#reloads.request(options);
   }
 
-  async #reload(): Promise<ReloadReport> {
+  async #reload({ quiet, asked }: ReloadOptions): Promise<ReloadReport> {
     const { check, log, host } = this.#options;
     let problems: Problem[] = [];
     // First, and whatever becomes of the rest: a log that was rotated must not be written to under its old name.
@@ -175,29 +175,29 @@ export class Agent {
       this.#watch.accept();
       const { checked } = await check();
       problems = checked?.problems ?? [];
+      if (this.#state === 'stopping') return { ok: false, problems };
       if (!checked?.config) throw new Error(problems.find((one) => one.severity === 'error')?.message ?? 'it could not be read');
       const before = this.#checked.config;
-      const held = NEEDS_RESTART.filter((name) => JSON.stringify(checked.config?.[name]) !== JSON.stringify(before[name]));
-      const heldLog = NEEDS_RESTART_LOG.filter((name) => checked.config?.log[name] !== before.log[name]);
-      const config: Config = {
-        ...checked.config,
-        ...Object.fromEntries(held.map((name) => [name, before[name]])),
-        log: { ...before.log, level: checked.config.log.level },
-      };
-      await this.#deliveries.apply(config);
+      const { config, waiting } = withoutRestart(before, checked.config);
+      await this.#deliveries.apply(config, this.#keys.prepare(config, checked.candidates ?? [], asked));
       this.#spool.setBounds(config.outbox.max_bytes, config.outbox.min_free_bytes);
       this.#sampler.apply(config);
       this.#scheduler.setInterval(config.interval);
-      log.setLevel(config.log.level);
-      this.#checked = { ...checked, config };
+      const unchanged = quiet && JSON.stringify(before) === JSON.stringify(config);
+      // Debug logging that was switched on stays.
+      if (!unchanged) log.setLevel(config.log.level);
+      this.#checked = { ...(checked as Runnable), config };
       this.#loaded = host.now();
-      const waiting = [...held, ...heldLog.map((name) => `log.${name}`)];
+      const told = this.#problem;
       this.#problem = waiting.length > 0 ? `changed, but in force only after a restart: ${waiting.join(', ')}` : null;
+      if (unchanged && told === this.#problem) return { ok: true, problems };
       log.info({ file: checked.file, ...(waiting.length > 0 && { needs_restart: waiting }) }, 'configuration reloaded');
       this.#meters.reload(true);
       return { ok: true, problems };
     } catch (error) {
+      const told = this.#problem;
       this.#problem = detailOf(error);
+      if (quiet && told === this.#problem) return { ok: false, problems };
       log.error({ detail: this.#problem, problems }, 'the new configuration is not in force; the one before stays');
       this.#meters.reload(false);
       return { ok: false, problems };
@@ -205,22 +205,36 @@ export class Agent {
   }
 
   /** Samples and sends now; waits for what the service says of it. */
-  async heartbeat(): Promise<HeartbeatReport> {
-    const { promise, resolve } = Promise.withResolvers<HeartbeatReport>();
-    let mine: Position | undefined;
-    const forget = this.onSent((destination, batch, outcome) => {
-      if (destination !== PRIMARY || !mine) return;
-      const { instance, sequence } = mine;
-      const included = batch.some((one) => one.instance === instance && one.sequence === sequence);
-      if (included || outcome.kind !== 'accepted') resolve({ instance, sequence, outcome });
-    });
-    try {
-      mine = await this.#sampler.sample();
+  heartbeat(): Promise<HeartbeatReport> {
+    return this.#outcomes.of(async () => {
+      const made = await this.#sampler.sample();
       this.#deliveries.wake();
-      return await promise;
-    } finally {
-      forget();
-    }
+      return made;
+    });
+  }
+
+  /** Sends again, by what the files say at this moment: a key may have been replaced meanwhile. */
+  async release(): Promise<void> {
+    if (this.#deliveries.held) await this.#reread(true);
+    this.#deliveries.release();
+  }
+
+  /** Reads the configuration, and sends with the key that is expected there; waits for what the service says of it. */
+  adopt(fingerprint: string): Promise<AdoptReport> {
+    return adopt(
+      {
+        listen: (listener) => this.onSent((to, _batch, outcome) => to === PRIMARY && listener(outcome)),
+        reload: async () => ((await this.reload()).ok ? null : this.#problem),
+        configured: () => this.#keys.configured,
+        held: () => this.#deliveries.held,
+        send: async () => {
+          this.#keys.restart();
+          if (this.#spool.depth(PRIMARY) === 0) await this.#sampler.sample();
+          this.#deliveries.skipPause();
+        },
+      },
+      fingerprint,
+    );
   }
 
   status(): AgentStatus {
@@ -228,7 +242,8 @@ export class Agent {
     const destinations = this.#deliveries.status();
     const primary = destinations.find((one) => one.name === PRIMARY);
     const outbox = this.#spool.stats();
-    const degraded = this.#problem !== null || !outbox.durable || destinations.some((one) => one.problem !== null);
+    const { degrading, ...key } = this.#keys.status();
+    const degraded = this.#problem !== null || degrading || !outbox.durable || destinations.some((one) => one.problem !== null);
     const { last, statuses } = this.#sampler;
     return {
       state: this.#state === 'running' && degraded ? 'degraded' : this.#state,
@@ -237,7 +252,8 @@ export class Agent {
       instance: this.#spool.instance,
       uptime: Math.round((host.monotonic() - this.#started) / 1_000),
       config: { file: this.#checked.file, loaded: new Date(this.#loaded).toISOString(), problem: this.#problem },
-      key: { fingerprint: this.#deliveries.fingerprint(), slot: primary?.slot ?? null },
+      key: { ...key, slot: primary?.slot ?? null },
+      opens_sealed: this.#checked.opens_sealed,
       last_accepted: primary?.last_accepted ?? null,
       last_sampled: last && { time: new Date(last.time).toISOString(), sequence: last.sequence },
       outbox: { ...outbox, losses: this.#spool.losses() },
@@ -247,8 +263,17 @@ export class Agent {
     };
   }
 
-  #tell(sent: Parameters<Sent>): void {
-    for (const listener of this.#listeners) listener(...sent);
+  #sent(destination: string, batch: StoredHeartbeat[], outcome: Outcome): void {
+    this.#outcomes.tell(destination, batch, outcome, destination !== PRIMARY || this.#keys.outcome(outcome));
+  }
+
+  /** Reads the files; whoever waits for it goes on after a while also when the reading hangs. */
+  async #reread(asked: boolean): Promise<void> {
+    if (this.#state === 'stopping') return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, REREAD_MS);
+    await Promise.race([this.reload({ quiet: true, asked }), promise]);
+    clearTimeout(timer);
   }
 
   async #tick(tick: Tick): Promise<void> {

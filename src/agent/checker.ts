@@ -2,6 +2,12 @@ import { spawn } from 'node:child_process';
 import type { Config } from '../config/schema.ts';
 import { detailOf, EXIT, type Problem, ScoutError } from '../support/errors.ts';
 
+/** A key of the keyring, opened, in the settings that it is sent by. */
+export interface Candidate {
+  slot: 'current' | 'next' | 'previous' | 'quarantine';
+  api: Config['api'];
+}
+
 /** What the checker hands back over its pipe. */
 export interface Checked {
   file: string | null;
@@ -10,6 +16,10 @@ export interface Checked {
   watch: string[];
   /** Resolved, secrets opened; absent when a problem is an error. */
   config?: Config;
+  /** Keys to fall back on when the service refuses the configured one; with `config` only, as what follows. */
+  candidates?: Candidate[];
+  /** Whether what is sealed on this machine opens here. */
+  opens_sealed?: boolean;
 }
 
 /** What the checker found, and the exit status that fits when it found no usable configuration. */

@@ -9,16 +9,16 @@ const MOST_ANSWER_BYTES = 4 * 2 ** 20;
  * Asks the running agent over its control socket. Throws AGENT_NOT_RUNNING when nobody listens at `path` or answers
  * within `timeoutMs`, FILE_UNREADABLE when this user may not connect, and whatever problem the agent answers with.
  */
-export async function ask<Command extends ControlRequest['command']>(
+export async function ask<Request extends ControlRequest>(
   path: string,
-  request: { command: Command },
+  request: Request,
   timeoutMs: number,
-): Promise<ControlResults[Command]> {
+): Promise<ControlResults[Request['command']]> {
   let reached: SocketPath | undefined;
   try {
     reached = socketPath(path);
     const line = await exchange(reached.path, `${JSON.stringify(request)}\n`, timeoutMs);
-    const answer = JSON.parse(line) as ControlAnswer<Command>;
+    const answer = JSON.parse(line) as ControlAnswer<Request['command']>;
     if (answer.ok) return answer.result;
     throw ScoutError.of(answer.problem);
   } catch (error) {

@@ -2,13 +2,15 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { detailOf, problem, ScoutError } from '../support/errors.ts';
-import type { AgentStatus, ControlAnswer, ControlRequest, HeartbeatReport, ReloadReport } from './control.ts';
+import type { AdoptReport, AgentStatus, ControlAnswer, ControlRequest, HeartbeatReport, ReloadReport } from './control.ts';
 import { ask } from './control-client.ts';
 import { type SocketPath, socketPath } from './socket-path.ts';
 
 const MOST_REQUEST_BYTES = 4_096;
 const MOST_CONNECTIONS = 16;
 const REQUEST_TIMEOUT_MS = 5_000;
+/** Bounds of a hold, ms: whoever asked for it may die, and heartbeats must not wait for long. */
+const HOLD_MS = { least: 100, most: 300_000 };
 /** How long whoever holds our socket may take to say who it is. */
 const PROBE_TIMEOUT_MS = 1_000;
 
@@ -17,6 +19,9 @@ export interface ControlHandlers {
   status(): AgentStatus;
   heartbeat(): Promise<HeartbeatReport>;
   reload(): Promise<ReloadReport>;
+  hold(ms: number): Promise<void>;
+  release(): Promise<void>;
+  adopt(fingerprint: string): Promise<AdoptReport>;
   /** Called once the answer is on its way. */
   stop(): void;
 }
@@ -126,10 +131,11 @@ export class ControlServer {
 
   async #answer(socket: Socket, line: string): Promise<void> {
     let answer: ControlAnswer<ControlRequest['command']>;
-    let command: string | undefined;
+    let command: unknown;
     try {
-      command = (parse(line) as Partial<ControlRequest> | undefined)?.command;
-      answer = { ok: true, result: await this.#run(command) };
+      const request = (parse(line) ?? {}) as Request;
+      command = request.command;
+      answer = { ok: true, result: await this.#run(request) };
     } catch (error) {
       answer = { ok: false, problem: error instanceof ScoutError ? error.problem : problem('INTERNAL', { detail: detailOf(error) }) };
     }
@@ -139,8 +145,8 @@ export class ControlServer {
     });
   }
 
-  async #run(command: string | undefined) {
-    switch (command) {
+  async #run(request: Request) {
+    switch (request.command) {
       case 'status':
         return this.#handlers.status();
       case 'heartbeat':
@@ -149,10 +155,33 @@ export class ControlServer {
         return this.#handlers.reload();
       case 'stop':
         return { pid: process.pid };
+      case 'hold':
+        await this.#handlers.hold(holdTime(request.ms));
+        return { held: true as const };
+      case 'release':
+        await this.#handlers.release();
+        return { held: false as const };
+      case 'adopt':
+        return this.#handlers.adopt(adoptable(request.fingerprint));
       default:
-        throw new ScoutError('USAGE', { detail: 'unknown request on the control socket', program: 'scout-agent' });
+        throw usage('unknown request on the control socket');
     }
   }
+}
+
+/** What came over the socket: any JSON at all. */
+type Request = Record<string, unknown>;
+
+const usage = (detail: string) => new ScoutError('USAGE', { detail, program: 'scout-agent' });
+
+function holdTime(ms: unknown): number {
+  if (typeof ms === 'number' && Number.isInteger(ms) && ms >= HOLD_MS.least && ms <= HOLD_MS.most) return ms;
+  throw usage(`a hold lasts between ${HOLD_MS.least} and ${HOLD_MS.most} ms`);
+}
+
+function adoptable(fingerprint: unknown): string {
+  if (typeof fingerprint === 'string' && /^[0-9a-f]{12}$/.test(fingerprint)) return fingerprint;
+  throw usage('a fingerprint has 12 hexadecimal digits');
 }
 
 function parse(line: string): unknown {

@@ -3,6 +3,7 @@ import type { Outcome } from '../delivery/heartbeats.ts';
 import type { LossStatus } from '../delivery/losses.ts';
 import type { SenderStatus } from '../delivery/sender.ts';
 import type { Problem } from '../support/errors.ts';
+import type { KeyFrom } from './ladder.ts';
 import type { Usage } from './meters.ts';
 
 /** Requests and answers on the control socket: one line of JSON each way, then the socket closes. */
@@ -26,7 +27,10 @@ export interface AgentStatus {
   /** Seconds since start. */
   uptime: number;
   config: { file: string | null; loaded: string; problem: string | null };
-  key: { fingerprint: string | null; slot: string | null };
+  /** `slot`: as the service told last. `problem`: why another key than the configuration's is in use. */
+  key: { fingerprint: string | null; slot: string | null; from: KeyFrom; problem: string | null };
+  /** Whether this process can open what is sealed on this machine. */
+  opens_sealed: boolean;
   last_accepted: { time: string; sequence: number } | null;
   last_sampled: { time: string; sequence: number } | null;
   outbox: { path: string; depth: number; bytes: number; max_bytes: number; durable: boolean; losses: LossStatus[] };

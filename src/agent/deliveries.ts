@@ -34,6 +34,8 @@ export class Deliveries {
   readonly #options: Options;
   readonly #lanes = new Map<string, Lane>();
   readonly #credentials = new Map<string, Credential>();
+  /** Monotonic clock, ms. */
+  #heldUntil = 0;
 
   constructor(options: Options) {
     this.#options = options;
@@ -42,8 +44,10 @@ export class Deliveries {
   /**
    * Puts a configuration in force. Everything that can fail (a certificate file, a key) is made before anything that
    * runs is touched; lanes whose address and TLS are the same keep their connections, and only their credential changes.
+   * `takeKey` is called at that point, and answers which credential goes to the service of `api.*`, and whether with it
+   * the next attempt is made at once.
    */
-  async apply(config: Config): Promise<void> {
+  async apply(config: Config, takeKey: () => { credential: Credential; retry: boolean }): Promise<void> {
     const wanted = settings(config);
     const credentials = new Map(wanted.map((one) => [one.name, one.credential]));
     const fresh = new Map<string, Lane>();
@@ -54,12 +58,18 @@ export class Deliveries {
 
     const gone = [...this.#lanes].filter(([name]) => fresh.has(name) || !credentials.has(name));
     await Promise.all(gone.map(([name]) => this.#end(name)));
-    const changed = [...credentials].filter(([name, credential]) => this.#credentials.get(name)?.fingerprint !== credential.fingerprint);
+    const { credential, retry } = takeKey();
+    credentials.set(PRIMARY, credential);
+    const changed = [...credentials].filter(([name, one]) =>
+      name === PRIMARY ? retry : this.#credentials.get(name)?.fingerprint !== one.fingerprint,
+    );
     this.#credentials.clear();
     for (const [name, credential] of credentials) this.#credentials.set(name, credential);
     this.#options.spool.setDestinations(wanted.map((one) => one.name));
     for (const [name, lane] of fresh) {
       this.#lanes.set(name, lane);
+      const rest = this.#heldUntil - this.#options.host.monotonic();
+      if (name === PRIMARY && this.held && rest > 0) void lane.sender.hold(rest);
       lane.sender.start();
     }
     for (const [name] of changed) if (!fresh.has(name)) this.#lanes.get(name)?.sender.credentialChanged();
@@ -73,14 +83,55 @@ export class Deliveries {
     return [...this.#lanes.values()].map(({ sender }) => sender.status());
   }
 
-  /** Fingerprint of the credential that the next request to the service of `api.*` carries. */
-  fingerprint(): string | null {
-    return this.#credentials.get(PRIMARY)?.fingerprint ?? null;
+  /** Sends to the service of `api.*` with this credential, at once; for one of several in a row. */
+  tryKey(credential: Credential): void {
+    this.#credentials.set(PRIMARY, credential);
+    this.#primary?.retry();
+  }
+
+  /** Sends to the service of `api.*` with this credential, once its pause is over. */
+  restWith(credential: Credential): void {
+    this.#credentials.set(PRIMARY, credential);
+    this.#primary?.resume();
+  }
+
+  /** Sends nothing to the service of `api.*` until `tryKey` or `restWith`. */
+  suspend(): void {
+    this.#primary?.suspend();
+  }
+
+  /** Sends to the service of `api.*` now, also where a pause lasts. */
+  skipPause(): void {
+    this.#primary?.skipPause();
+  }
+
+  /**
+   * Resolves once nothing is on its way to the service of `api.*`; from then on nothing is, for `ms` or until `release`.
+   * A hold that lasts longer already stays as it is.
+   */
+  async hold(ms: number): Promise<void> {
+    const { host } = this.#options;
+    this.#heldUntil = Math.max(this.held ? this.#heldUntil : 0, host.monotonic() + ms);
+    await this.#primary?.hold(this.#heldUntil - host.monotonic());
+  }
+
+  release(): void {
+    this.#heldUntil = 0;
+    this.#primary?.release();
+  }
+
+  /** Whether `hold` is in force. */
+  get held(): boolean {
+    return this.#heldUntil > this.#options.host.monotonic() || (this.#primary?.held ?? false);
   }
 
   /** Lets requests in flight finish, for at most `deadline` ms. */
   async stop(deadline: number): Promise<void> {
     await Promise.all([...this.#lanes.keys()].map((name) => this.#end(name, deadline)));
+  }
+
+  get #primary(): Sender | undefined {
+    return this.#lanes.get(PRIMARY)?.sender;
   }
 
   async #make(config: Config, { name, type, endpoint, timeout }: Settings): Promise<Omit<Lane, 'made'>> {
@@ -116,7 +167,8 @@ const NO_CREDENTIAL: Credential = { fingerprint: '', headers: () => ({}) };
 
 function settings(config: Config): Settings[] {
   const { endpoint, timeout } = config.api;
-  const main: Settings = { name: PRIMARY, type: 'scout', endpoint, timeout, credential: createCredential(config.api) };
+  // Which credential goes there is decided elsewhere: the configuration's, or one that the ladder found.
+  const main: Settings = { name: PRIMARY, type: 'scout', endpoint, timeout, credential: NO_CREDENTIAL };
   const further = config.destinations.map(({ name, type, endpoint, auth, key }) => {
     const credential = auth === 'none' || key === undefined ? NO_CREDENTIAL : createCredential({ ...config.api, auth, key });
     return { name, type, endpoint, timeout, credential };

@@ -6,6 +6,7 @@ import { VERSION } from '../support/version.ts';
 import { Agent, type Runnable } from './agent.ts';
 import { type CheckResult, runChecker } from './checker.ts';
 import { PRIMARY } from './deliveries.ts';
+import { KnownSecrets } from './known-secrets.ts';
 import { Notifier } from './notify.ts';
 import { signalReady } from './ready.ts';
 import { Signals } from './signals.ts';
@@ -26,7 +27,8 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
   const { checked, exit } = found;
   if (!checked?.config) return fail(checked?.problems ?? [], exit);
   const { config } = checked;
-  const secrets = secretsOf(config);
+  const secrets = new KnownSecrets();
+  secrets.learn(found);
   const log = createLogger({
     level: config.log.level,
     format: config.log.format,
@@ -110,10 +112,10 @@ function fail(problems: Problem[], exit: number): void {
  */
 function announce(agent: Agent, config: Config): void {
   const { endpoint } = config.api;
-  const forget = agent.onSent((destination, _batch, outcome) => {
-    if (destination !== PRIMARY) return;
+  const forget = agent.onSent((destination, _batch, outcome, final) => {
+    if (destination !== PRIMARY || !final) return;
     forget();
-    const fingerprint = agent.status().key.fingerprint;
+    const fingerprint = outcome.by ?? agent.status().key.fingerprint;
     if (outcome.kind === 'accepted') return signalReady({ ready: true, state: 'accepted', endpoint, fingerprint });
     const detail = 'detail' in outcome ? outcome.detail : outcome.kind;
     const refusal = { unauthorized: 'KEY_REFUSED', forbidden: 'KEY_FORBIDDEN' } as const;
@@ -121,27 +123,6 @@ function announce(agent: Agent, config: Config): void {
     if (!code) return signalReady({ ready: true, state: 'spooled', endpoint, fingerprint, detail });
     signalReady({ ready: false, problems: [problem(code, { endpoint, fingerprint: fingerprint ?? 'none', detail })], exit: EXIT.refused });
   });
-}
-
-/** Every secret of a configuration, and of those before it: a key that was replaced must not be logged either. */
-function secretsOf(first: Config) {
-  const known: string[] = [];
-  const take = ({ api, tls, proxy, destinations }: Config) => {
-    const found = [api.key, api.private_key, tls.key_passphrase, passwordOf(proxy), ...destinations.map((one) => one.key)];
-    for (const secret of found) if (secret && !known.includes(secret)) known.push(secret);
-    // A rotation a day for a decade is still a short list, but it need not grow without end.
-    if (known.length > 64) known.splice(0, known.length - 64);
-  };
-  take(first);
-  const learn = (result: CheckResult): CheckResult => {
-    if (result.checked?.config) take(result.checked.config);
-    return result;
-  };
-  return { known, learn };
-}
-
-function passwordOf(proxy: string | undefined): string | undefined {
-  return proxy && URL.canParse(proxy) ? decodeURIComponent(new URL(proxy).password) : undefined;
 }
 
 /** SIGUSR2: debug logging for five minutes, or until the next one. */

@@ -4,23 +4,26 @@ import { createLogger } from '../support/logger.ts';
 import { Agent, type Runnable } from './agent.ts';
 import { runChecker } from './checker.ts';
 import type { HeartbeatReport } from './control.ts';
+import { KnownSecrets } from './known-secrets.ts';
 
 /**
  * Samples and sends one heartbeat where no agent runs, through the same outbox, so that numbers go on without a gap.
  * `program` is the launcher, `args` are those of `run`. Throws the first problem of the configuration, or AGENT_RUNNING.
  */
 export async function sendOnce(program: string, args: string[]): Promise<HeartbeatReport & { fingerprint: string | null }> {
-  const check = () => runChecker(program, args);
+  const secrets = new KnownSecrets();
+  const check = async () => secrets.learn(await runChecker(program, args));
   const { checked } = await check();
   const problem = checked?.problems.find((one) => one.severity === 'error');
   if (problem) throw ScoutError.of(problem);
   if (!checked?.config) throw new ScoutError('INTERNAL', { detail: 'the checker gave no configuration' });
   const { config } = checked;
-  const log = createLogger({ level: 'error', format: config.log.format, secrets: () => [config.api.key ?? ''].filter(Boolean) });
+  const log = createLogger({ level: 'error', format: config.log.format, secrets: () => secrets.known });
   const agent = new Agent({ program, host: realHost(config.host), log, checked: checked as Runnable, check, onStop: () => {} });
   await agent.start({ schedule: false });
   try {
-    return { ...(await agent.heartbeat()), fingerprint: agent.status().key.fingerprint };
+    const report = await agent.heartbeat();
+    return { ...report, fingerprint: report.outcome.by ?? agent.status().key.fingerprint };
   } finally {
     await agent.stop();
   }

@@ -63,6 +63,10 @@ class SignedCredential implements Credential {
     this.carried = { authorization: `Bearer ${body}.${signature}` };
     return this.carried;
   }
+
+  renew(): void {
+    this.until = 0;
+  }
 }
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -7,4 +7,6 @@ export interface Credential {
   readonly fingerprint: string;
   /** The headers that carry it, for a request that leaves now (`now`: ms since the epoch by the service's clock). */
   headers(now: number): Record<string, string>;
+  /** Only where what is carried holds the time: forgets what was made by a clock that proved wrong. */
+  renew?(): void;
 }

@@ -9,8 +9,11 @@ export interface StoredHeartbeat {
   frame: Uint8Array;
 }
 
-/** What became of a batch. Only `accepted` and `rejected` move the cursor. */
-export type Outcome =
+/** What became of a batch, and the fingerprint of the credential that carried it, where the destination tells. */
+export type Outcome = Verdict & { by?: string };
+
+/** Only `accepted` and `rejected` move the cursor. */
+export type Verdict =
   /** Every heartbeat of the batch is stored there. */
   | { kind: 'accepted'; accepted: number; duplicates: number; fingerprint?: string; slot?: string; previousKeyValidUntil?: string | null }
   /** Too much in one request (413): send fewer. */

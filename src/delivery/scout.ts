@@ -5,10 +5,14 @@ import { CONTENT_TYPE, PATHS } from '../protocol/wire.ts';
 import type { Host } from '../support/host.ts';
 import { parseRetryAfter } from './backoff.ts';
 import { TransportError } from './failure.ts';
-import type { Destination, Outcome, StoredHeartbeat } from './heartbeats.ts';
+import type { Destination, Outcome, StoredHeartbeat, Verdict } from './heartbeats.ts';
 import type { Answer, Transport } from './transport.ts';
 
 type Encoding = 'zstd' | 'gzip' | 'identity';
+/** A refused token made by a clock this far from the service's says nothing about the key. */
+const TOKEN_SKEW_MS = 5_000;
+/** A token made before the service's clock was found to be this far from what it was taken for is not used again. */
+const CLOCK_MOVED_MS = 30_000;
 const FALLBACK: Record<Encoding, Encoding | undefined> = { zstd: 'gzip', gzip: 'identity', identity: undefined };
 
 export interface ScoutOptions {
@@ -32,6 +36,10 @@ export class ScoutDestination implements Destination {
   #encoding: Encoding = 'zstd';
   /** The service's clock less our monotonic one, once known. */
   #serviceClock: number | undefined;
+  /** The same as the last answer told it; undefined when that told none. */
+  #answeredAt: number | undefined;
+  /** What the last request carried, and the clock (as above) that it was made by. */
+  #token: { headers: Record<string, string>; clock: number } | undefined;
 
   constructor(options: ScoutOptions) {
     this.name = options.name;
@@ -40,23 +48,9 @@ export class ScoutDestination implements Destination {
   }
 
   async send(batch: StoredHeartbeat[], signal: AbortSignal): Promise<Outcome> {
-    for (;;) {
-      let answer: Answer;
-      try {
-        answer = await this.#post(batch, signal);
-      } catch (error) {
-        if (!(error instanceof TransportError)) throw error;
-        return { kind: 'unavailable', reason: error.reason, detail: error.message };
-      }
-      const simpler = FALLBACK[this.#encoding];
-      if (answer.status === 415 && simpler) {
-        this.#encoding = simpler;
-        continue;
-      }
-      const said = isJson(answer) ? parseObject(answer.body) : undefined;
-      if (said) this.#noteClock(answer);
-      return judge(answer, said, batch, this.#options.host.now());
-    }
+    // One credential for all that this takes: the outcome is that one's, whatever is in force by then.
+    const credential = this.#options.credential();
+    return { ...(await this.#deliver(batch, credential, signal)), by: credential.fingerprint };
   }
 
   /** New connections from the next request on, as after a change of credential. */
@@ -68,10 +62,36 @@ export class ScoutDestination implements Destination {
     this.#options.transport.close();
   }
 
-  #post(batch: StoredHeartbeat[], signal: AbortSignal): Promise<Answer> {
-    const { transport, credential, timeout } = this.#options;
+  async #deliver(batch: StoredHeartbeat[], credential: Credential, signal: AbortSignal): Promise<Verdict> {
+    let again = true;
+    for (;;) {
+      let answer: Answer;
+      const headers = credential.headers(this.#serviceNow());
+      this.#noteToken(headers);
+      try {
+        answer = await this.#post(batch, headers, signal);
+      } catch (error) {
+        if (!(error instanceof TransportError)) throw error;
+        return { kind: 'unavailable', reason: error.reason, detail: error.message };
+      }
+      const simpler = FALLBACK[this.#encoding];
+      if (answer.status === 415 && simpler) {
+        this.#encoding = simpler;
+        continue;
+      }
+      const said = isJson(answer) ? parseObject(answer.body) : undefined;
+      if (said) this.#noteClock(answer, credential);
+      const verdict = judge(answer, said, batch, this.#options.host.now());
+      if (verdict.kind !== 'unauthorized' || !again || !this.#madeByWrongClock(credential)) return verdict;
+      again = false;
+      credential.renew?.();
+    }
+  }
+
+  #post(batch: StoredHeartbeat[], credential: Record<string, string>, signal: AbortSignal): Promise<Answer> {
+    const { transport, timeout } = this.#options;
     const headers: Record<string, string> = {
-      ...credential().headers(this.#serviceNow()),
+      ...credential,
       'content-type': CONTENT_TYPE,
       accept: 'application/json, application/problem+json',
     };
@@ -79,17 +99,33 @@ export class ScoutDestination implements Destination {
     return transport.request({ method: 'POST', path: PATHS.heartbeats, headers, body: encode(batch, this.#encoding), timeout, signal });
   }
 
+  /** What is carried is one object for as long as it is used again, so another one was made just now. */
+  #noteToken(headers: Record<string, string>): void {
+    if (this.#token?.headers !== headers) this.#token = { headers, clock: this.#serviceNow() - this.#options.host.monotonic() };
+  }
+
+  /** Whether the token that was just refused was made by another clock than the one its refusal tells. */
+  #madeByWrongClock({ renew }: Credential): boolean {
+    if (!renew || this.#answeredAt === undefined || !this.#token) return false;
+    return Math.abs(this.#answeredAt - this.#token.clock) > TOKEN_SKEW_MS;
+  }
+
   #serviceNow(): number {
     const { host } = this.#options;
     return this.#serviceClock === undefined ? host.now() : host.monotonic() + this.#serviceClock;
   }
 
-  #noteClock({ headers, secure }: Answer): void {
+  #noteClock({ headers, secure }: Answer, credential: Credential): void {
     const date = Date.parse(headers.date ?? '');
+    this.#answeredAt = undefined;
     if (!secure || Number.isNaN(date)) return;
     const { host, onSkew } = this.#options;
     // The header has whole seconds: on average half of one has passed.
-    this.#serviceClock = date + 500 - host.monotonic();
+    const clock = date + 500 - host.monotonic();
+    const moved = clock - (this.#serviceNow() - host.monotonic());
+    this.#serviceClock = clock;
+    this.#answeredAt = clock;
+    if (Math.abs(moved) > CLOCK_MOVED_MS) credential.renew?.();
     onSkew?.(date + 500 - host.now());
   }
 }
@@ -101,11 +137,11 @@ function encode(batch: StoredHeartbeat[], encoding: Encoding): Uint8Array {
 }
 
 /** What an answer means. `said` is its JSON object, undefined when it is none: then something else than the service answered. */
-function judge(answer: Answer, said: Record<string, unknown> | undefined, batch: StoredHeartbeat[], now: number): Outcome {
+function judge(answer: Answer, said: Record<string, unknown> | undefined, batch: StoredHeartbeat[], now: number): Verdict {
   const { status, headers } = answer;
   const own = said !== undefined && mediaType(answer) === 'application/problem+json';
   const detail = own && typeof said.detail === 'string' ? said.detail.slice(0, 300) : `status ${status}`;
-  const unexpected = (what: string): Outcome => ({ kind: 'unavailable', reason: 'unexpected', detail: what });
+  const unexpected = (what: string): Verdict => ({ kind: 'unavailable', reason: 'unexpected', detail: what });
   const retryAfter = parseRetryAfter(headers['retry-after'], now);
 
   if (status === 200)
@@ -133,7 +169,7 @@ function judge(answer: Answer, said: Record<string, unknown> | undefined, batch:
 }
 
 /** Checked by hand: the schema of protocol/heartbeat.ts would bring zod into the daemon. */
-function accepted(said: Record<string, unknown>, batch: StoredHeartbeat[]): Outcome {
+function accepted(said: Record<string, unknown>, batch: StoredHeartbeat[]): Verdict {
   const { accepted: count, duplicates, fingerprint, slot, previous_key_valid_until: until } = said;
   if (!Number.isInteger(count) || !Number.isInteger(duplicates) || Number(count) + Number(duplicates) !== batch.length)
     return { kind: 'unavailable', reason: 'unexpected', detail: `the answer does not account for all of ${batch.length} heartbeats` };

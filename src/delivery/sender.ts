@@ -68,6 +68,10 @@ export class Sender {
   #nextAttempt = 0;
   #holdTimer: unknown;
   #held = false;
+  /** Counts holds and releases: what waited for an older one decides nothing about it. */
+  #holds = 0;
+  /** Whether somebody is about to say which credential comes next. */
+  #suspended = false;
   /** Most heartbeats in the next request. */
   #limit = FULL_COUNT;
   /** Failures since the last success or change of credential; what the pause grows with. */
@@ -92,7 +96,7 @@ export class Sender {
 
   /** Something was appended. Does nothing while a request is under way, a pause lasts, or sending is held. */
   wake(): void {
-    if (this.#stopped || this.#held || this.#timer !== undefined) return;
+    if (this.#stopped || this.#held || this.#suspended || this.#timer !== undefined) return;
     if (this.#running) {
       this.#wanted = true;
       return;
@@ -108,29 +112,61 @@ export class Sender {
 
   /** Another credential is in force: the next attempt is made at once. */
   credentialChanged(): void {
-    this.#generation++;
     this.#failures = 0;
+    this.retry();
+  }
+
+  /** As `credentialChanged`, for one of several in a row: that they are all refused makes the pause grow once. */
+  retry(): void {
+    this.#generation++;
+    this.#failures = Math.max(0, this.#failures - 1);
+    this.#suspended = false;
     this.#clearTimer();
     this.wake();
   }
 
-  /** Resolves once nothing is in flight; from then on nothing is sent until `release`, or until `lapse` ms have passed. */
+  /** Makes the next attempt at once, where a pause lasts. */
+  skipPause(): void {
+    this.#clearTimer();
+    this.wake();
+  }
+
+  /** Sends nothing until `credentialChanged`, `retry` or `resume`. */
+  suspend(): void {
+    this.#suspended = true;
+  }
+
+  /** Goes on as before: after the pause, if one lasts. */
+  resume(): void {
+    this.#suspended = false;
+    this.wake();
+  }
+
+  /** Resolves once nothing is in flight; then nothing is sent until `release` or for `lapse` ms, by the last call. */
   async hold(lapse = HOLD_MAX_MS): Promise<void> {
+    const mine = ++this.#holds;
     this.#held = true;
     this.#timers.clear(this.#holdTimer);
-    this.#holdTimer = this.#timers.set(() => this.release(), lapse);
     await this.#running;
+    // Counted from here, or a slow answer would use the hold up.
+    if (mine === this.#holds) this.#holdTimer = this.#timers.set(() => this.release(), lapse);
   }
 
   release(): void {
+    this.#holds++;
     this.#timers.clear(this.#holdTimer);
     this.#held = false;
     this.wake();
   }
 
+  get held(): boolean {
+    return this.#held;
+  }
+
   /** Ends sending. A request in flight may finish within `deadline` ms, then it is cut; its batch stays in the outbox. */
   async stop(deadline: number): Promise<void> {
     this.#stopped = true;
+    this.#holds++;
     this.#clearTimer();
     this.#timers.clear(this.#holdTimer);
     if (!this.#running) return;
@@ -166,7 +202,7 @@ export class Sender {
 
   async #drain(): Promise<void> {
     const { destination, spool } = this.#options;
-    while (!this.#stopped && !this.#held && this.#timer === undefined) {
+    while (!this.#stopped && !this.#held && !this.#suspended && this.#timer === undefined) {
       const batch = spool.batch(destination.name, this.#trouble.current ? 1 : this.#limit, FULL_BYTES);
       if (batch.length === 0) return;
       const generation = this.#generation;

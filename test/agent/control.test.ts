@@ -29,6 +29,9 @@ async function serve(handlers: Partial<ControlHandlers> = {}, at = path): Promis
     heartbeat: async () => ({ instance: 'i', sequence: 7, outcome: { kind: 'accepted', accepted: 1, duplicates: 0 } }),
     reload: async () => ({ ok: true, problems: [] }),
     stop: () => {},
+    hold: async () => {},
+    release: async () => {},
+    adopt: async () => ({ outcome: 'accepted', detail: '' }),
     ...handlers,
   });
   await server.start();

@@ -121,7 +121,7 @@ describe('resolve-config', () => {
       file,
       config: { api: { key }, state_dir: '/s', runtime_dir: '/r', log: { level: 'debug', file: '/l' } },
       problems: [],
-      watch: [file],
+      watch: [file, '/s/keyring.json'],
       loaded_at: expect.any(String),
     });
   });

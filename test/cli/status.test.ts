@@ -13,7 +13,8 @@ const status: AgentStatus = {
   instance: '00000000-0000-4000-8000-000000000000',
   uptime: 3_700,
   config: { file: '/etc/scout-agent/config.yml', loaded: at(3_700), problem: null },
-  key: { fingerprint: '0123456789ab', slot: 'current' },
+  key: { fingerprint: '0123456789ab', slot: 'current', from: 'configuration', problem: null },
+  opens_sealed: true,
   last_accepted: { time: at(62), sequence: 17 },
   last_sampled: { time: at(2), sequence: 23 },
   outbox: {
@@ -67,7 +68,13 @@ filesystem  stale  1.2 ms  /mnt/nas does not answer`);
   });
 
   it('shows an agent that has just begun, under a clock that was set back', () => {
-    const young = { ...status, key: { fingerprint: null, slot: null }, last_accepted: null, destinations: [], collectors: [] };
+    const young: AgentStatus = {
+      ...status,
+      key: { ...status.key, fingerprint: null, slot: null },
+      last_accepted: null,
+      destinations: [],
+      collectors: [],
+    };
     const text = renderStatus(young, NOW - 3_600_000);
     expect(text).toContain('last accepted  none yet');
     expect(text).toContain('(0ms ago)');

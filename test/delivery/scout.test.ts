@@ -426,7 +426,7 @@ describe('a proxy', () => {
   it('that refuses is told from the service', async () => {
     const { port } = await proxy();
     const { endpoint } = await service((_, response) => accept(response, 1));
-    expect(await send(destination(endpoint, { proxy: `http://who:secret-word@127.0.0.1:${port}` }))).toEqual({
+    expect(await send(destination(endpoint, { proxy: `http://who:secret-word@127.0.0.1:${port}` }))).toMatchObject({
       kind: 'unavailable',
       reason: 'unexpected',
       detail: 'the proxy wants other credentials (407)',

@@ -43,8 +43,7 @@ async function byAgent(socket: string, options: Options): Promise<Sent> {
   const { ask } = await import('../../agent/control-client.ts');
   try {
     const report = await ask(socket, { command: 'heartbeat' }, ANSWER_MS);
-    const { key } = await ask(socket, { command: 'status' }, ANSWER_MS);
-    return { report, fingerprint: key.fingerprint };
+    return { report, fingerprint: report.outcome.by ?? null };
   } catch (error) {
     // A socket that a killed agent left behind; whether one runs after all, its lock tells.
     if (error instanceof ScoutError && error.code === 'AGENT_NOT_RUNNING') return byOurselves(options);

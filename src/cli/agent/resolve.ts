@@ -1,4 +1,5 @@
 import { closeSync, writeSync } from 'node:fs';
+import type { Checked } from '../../agent/checker.ts';
 import { type CommandOptions, resolveOptions } from '../../config/options.ts';
 import type { Verb } from '../program.ts';
 
@@ -17,9 +18,21 @@ export const verb: Verb = (program) => {
     .option('--log-file <file>', 'log file')
     .option('--pid-file <file>', 'read by the daemon itself')
     .action(async (options: CommandOptions) => {
-      const { exitOf, resolveConfig } = await import('../../config/resolve.ts');
-      const { ok, file, config, problems, watch } = resolveConfig(resolveOptions(options));
-      answer(JSON.stringify(ok ? { file, config, problems, watch, loaded_at: new Date().toISOString() } : { file, problems, watch }));
+      const { exitOf, openingOf, resolveConfig } = await import('../../config/resolve.ts');
+      const { opensSealed, readCandidates } = await import('./candidates.ts');
+      const resolving = resolveOptions(options);
+      const { file, config, problems, watch } = resolveConfig(resolving);
+      const opening = openingOf(resolving);
+      const checked: Checked = { file, problems, watch };
+      if (config) {
+        const kept = readCandidates(config, opening);
+        checked.config = config;
+        checked.problems = [...problems, ...kept.problems];
+        checked.watch = [...watch, kept.path];
+        checked.candidates = kept.candidates;
+        checked.opens_sealed = opensSealed(opening);
+      }
+      answer(JSON.stringify({ ...checked, ...(config && { loaded_at: new Date().toISOString() }) }));
       process.exitCode = exitOf(problems);
     });
 };

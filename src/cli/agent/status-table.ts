@@ -21,6 +21,7 @@ function facts(status: AgentStatus, now: number): string {
     ['configuration', `${config.file ?? 'from the environment'}, read ${age(config.loaded, now)} ago`],
     ...(config.problem ? ([['', paint('red', config.problem)]] as [string, string][]) : []),
     ['key', key.fingerprint ? `fingerprint ${key.fingerprint}${key.slot ? `, slot ${key.slot}` : ''}` : 'none'],
+    ...(key.problem ? ([['', paint('red', key.problem)]] as [string, string][]) : []),
     ['last sampled', moment(status.last_sampled)],
     ['last accepted', moment(status.last_accepted)],
     ['outbox', `${outbox.depth} waiting, ${formatBytes(outbox.bytes)} of ${formatBytes(outbox.max_bytes)}, ${outbox.path}`],

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Candidate } from '../../agent/checker.ts';
+import type { Config } from '../../config/schema.ts';
+import { KEYRING, type KeptKey, type Keyring } from '../../credentials/keyring.ts';
+import { type Values, withValues } from '../../credentials/values.ts';
+import { findHostKey, readHostKey, type Where } from '../../secrets/host-key.ts';
+import { sealingMachine } from '../../secrets/machine.ts';
+import { type Opening, openSecret } from '../../secrets/open.ts';
+import { detailOf, type Problem, problem, ScoutError } from '../../support/errors.ts';
+
+/** The keys of the keyring that open here, for the service of this configuration, and a warning when some cannot be had. */
+export interface Candidates {
+  candidates: Candidate[];
+  problems: Problem[];
+  /** The keyring's file, to be watched. */
+  path: string;
+}
+
+/**
+ * Opens what the keyring keeps. A keyring that is damaged or may not be read is a warning, since the configured key
+ * needs none; keys for another service than the configured one are left out, as that one must not see them.
+ */
+export function readCandidates(config: Config, opening: Opening): Candidates {
+  const path = join(config.state_dir, KEYRING);
+  const found: Candidates = { candidates: [], problems: [], path };
+  try {
+    const keyring = parse(path);
+    if (!keyring?.service || !sameService(keyring.service.endpoint, config.api.endpoint)) return found;
+    for (const [slot, key] of slots(keyring)) {
+      const values = openValues(key, path, opening);
+      if ('problem' in values) found.problems = [{ ...values.problem, severity: 'warning' }];
+      else found.candidates.push({ slot, api: settings(config.api, values.values) });
+    }
+  } catch (error) {
+    found.problems = [problem('KEYRING_DAMAGED', { path, detail: detailOf(error) }, {}, 'warning')];
+  }
+  return found;
+}
+
+/** Whether what is sealed on this machine opens here. */
+export function opensSealed(where: Where): boolean {
+  try {
+    readHostKey(findHostKey(where), {});
+    sealingMachine(where.root);
+    return true;
+  } catch (error) {
+    if (error instanceof ScoutError) return false;
+    throw error;
+  }
+}
+
+function parse(path: string): Keyring | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return JSON.parse(text) as Keyring;
+  } catch {
+    // The parser's own message quotes the text.
+    throw new Error('it is not JSON');
+  }
+}
+
+function slots({ current, next, previous, quarantine }: Keyring): [Candidate['slot'], KeptKey][] {
+  const kept = { current, next, previous };
+  const named = (['current', 'next', 'previous'] as const).flatMap((slot): [Candidate['slot'], KeptKey][] => {
+    const key = kept[slot];
+    return key ? [[slot, key]] : [];
+  });
+  const newest = quarantine.toSorted((one, other) => Date.parse(other.since) - Date.parse(one.since));
+  return [...named, ...newest.map((key): [Candidate['slot'], KeptKey] => ['quarantine', key])];
+}
+
+function openValues(key: KeptKey, path: string, opening: Opening): { values: Values } | { problem: Problem } {
+  const values: Values = {};
+  for (const [name, text] of Object.entries(key.values)) {
+    const opened = openSecret({ label: `${path}: ${key.fingerprint}`, field: name, text }, opening);
+    if (!opened.ok) return { problem: opened.problem };
+    values[name] = opened.value;
+  }
+  return { values };
+}
+
+/** A key pair is sent as a token, and a key is not, whatever the configuration holds by now. */
+function settings(api: Config['api'], values: Values): Config['api'] {
+  const pair = values['api.private_key'] !== undefined;
+  const auth = pair === (api.auth === 'jwt') || api.auth === 'bearer' ? api.auth : pair ? 'jwt' : 'api-key';
+  return { ...withValues(api, values), ...(auth && { auth }) };
+}
+
+function sameService(one: string, other: string): boolean {
+  return URL.canParse(one) && URL.canParse(other) && plain(new URL(one)) === plain(new URL(other));
+}
+
+const plain = ({ origin, pathname }: URL): string => origin + pathname.replace(/\/$/, '');
