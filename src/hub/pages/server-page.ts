@@ -125,10 +125,10 @@ function keysSection({ keys }: ServerDetails, now: number): Markup {
   const time = (text: string | null, otherwise: string) =>
     text === null ? html`<span class="quiet">${otherwise}</span>` : ago(Date.parse(text), now);
   return html`<section class="panel" aria-labelledby="keys-title"><h2 id="keys-title">Keys</h2>
-<table role="table" class="stacking"><thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Fingerprint</th><th scope="col" role="columnheader">Slot</th><th scope="col" role="columnheader">Last used</th><th scope="col" role="columnheader">Valid until</th></tr></thead>
+<table role="table" class="stacking"><thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Fingerprint</th><th scope="col" role="columnheader">Name</th><th scope="col" role="columnheader">Slot</th><th scope="col" role="columnheader">Last used</th><th scope="col" role="columnheader">Valid until</th></tr></thead>
 <tbody role="rowgroup">${keys.map(
     (key) =>
-      html`<tr role="row"><th scope="row" role="rowheader"><code>${key.fingerprint}</code></th><td role="cell" data-label="Slot">${key.slot}${!key.enabled && ' (disabled)'}</td><td role="cell" data-label="Last used">${time(key.last_used, 'never')}</td><td role="cell" data-label="Valid until">${time(key.valid_until, 'no end')}</td></tr>`,
+      html`<tr role="row"><th scope="row" role="rowheader"><code>${key.fingerprint}</code></th><td role="cell" data-label="Name">${key.name ?? html`<span class="quiet">none</span>`}</td><td role="cell" data-label="Slot">${key.slot}${!key.enabled && ' (disabled)'}</td><td role="cell" data-label="Last used">${time(key.last_used, 'never')}</td><td role="cell" data-label="Valid until">${time(key.valid_until, 'no end')}</td></tr>`,
   )}</tbody></table></section>`;
 }
 
