@@ -117,6 +117,32 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
     });
   });
 
+  it('the first use of a `next` key makes it the current one, of its own server only', async () => {
+    const [a, b] = [await add('a'), await add('b')];
+    const [next, other] = [anotherKey(a.server.id, { slot: 'next' }), anotherKey(a.server.id, { slot: 'next', createdAt: 3_000 })];
+    await store().changeKeys(a.server.id, () => ({ put: [next, other] }));
+    const slots = async () => (await store().keys(a.server.id)).map(({ slot }) => slot);
+    await store().useKey(next, 10_000);
+    expect(await slots()).toEqual(['previous', 'current', 'next']);
+    await store().useKey(next, 20_000);
+    expect(await slots()).toEqual(['previous', 'current', 'next']);
+    await store().accept(a.server, other, [incoming(randomUUID(), 1)], 10_000);
+    expect(await slots()).toEqual(['previous', 'previous', 'current']);
+    expect(await store().keys(b.server.id)).toMatchObject([{ slot: 'current' }]);
+  });
+
+  it('servers and users come and go with their lines', async () => {
+    const { server, key } = registered('a');
+    await store().addServer(server, key, entry('server.add'));
+    await expect(store().addServer(registered('a').server, key, entry('server.add'))).rejects.toThrow();
+    const user = { id: randomUUID(), name: 'ann', role: 'admin' as const, passwordHash: 'x' };
+    await store().addUser(user, entry('user.add'));
+    await expect(store().addUser({ ...user, id: randomUUID() }, entry('user.add'))).rejects.toThrow();
+    await store().removeServer(server.id, entry('server.remove'));
+    await store().removeServer(server.id, entry('server.remove'));
+    expect(await actions()).toEqual(['server.add', 'user.add', 'server.remove']);
+  });
+
   it('serverForHost registers a server without a key, once, with its line', async () => {
     const made = await store().serverForHost('web-1', 7);
     expect(made).toEqual({ id: expect.any(String), name: 'web-1', policy: 'multi', graceMs: 0, createdAt: 7 });

@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { request } from 'node:https';
 
 const PROGRAM = new URL('../../../src/cli/hub.ts', import.meta.url).href;
 /** The program from its sources, whatever stands in dist. */
@@ -33,5 +34,18 @@ export function ready(child: ChildProcessWithoutNullStreams): Promise<string> {
       if (/^ready$/m.test(said)) resolve(said);
     });
     child.once('close', (code) => reject(new Error(`ended with ${code}: ${said}`)));
+  });
+}
+
+/** Status of whoami, asked with a key over a connection of its own. */
+export function whoami(port: number, ca: string, key: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, ca, path: '/api/v1/whoami', agent: false, headers: { 'x-api-key': key } };
+    const sent = request(options, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    });
+    sent.on('error', reject);
+    sent.end();
   });
 }

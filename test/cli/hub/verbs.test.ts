@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultData, withStore } from '../../../src/cli/hub/common.ts';
 import { tempFolder } from '../../hub/helpers.ts';
-import { ready, scoutHub, start } from './helpers.ts';
+import { ready, scoutHub, start, whoami } from './helpers.ts';
 
 let folder: ReturnType<typeof tempFolder>;
 let data: string[];
@@ -17,18 +16,6 @@ beforeEach(() => {
   data = ['--data', join(folder.path, 'hub')];
 });
 afterEach(() => folder.remove());
-
-function whoami(port: number, ca: string, key: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, ca, path: '/api/v1/whoami', agent: false, headers: { 'x-api-key': key } };
-    const sent = request(options, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode ?? 0);
-    });
-    sent.on('error', reject);
-    sent.end();
-  });
-}
 
 describe('server, key and user', () => {
   it('register, list, show and remove', async () => {
