@@ -61,6 +61,32 @@ describe('the control socket', () => {
     expect(await ask(path, { command: 'reload' }, 5_000)).toEqual({ ok: true, problems: [] });
   });
 
+  it('hands on what a request holds, and refuses what does not fit', async () => {
+    const held: number[] = [];
+    const adopted: string[] = [];
+    await serve({
+      hold: async (ms) => void held.push(ms),
+      adopt: async (fingerprint) => {
+        adopted.push(fingerprint);
+        return { outcome: 'pending', detail: 'd' };
+      },
+    });
+    expect(await ask(path, { command: 'hold', ms: 100 }, 5_000)).toEqual({ held: true });
+    expect(await ask(path, { command: 'release' }, 5_000)).toEqual({ held: false });
+    expect(await ask(path, { command: 'adopt', fingerprint: '0123456789ab' }, 5_000)).toEqual({ outcome: 'pending', detail: 'd' });
+    const wrong = [{ ms: 99 }, { ms: 300_001 }, { ms: 100.5 }, { ms: '100' }, { ms: null }, {}].map((fields) => ({
+      command: 'hold',
+      ...fields,
+    }));
+    const odd = [{ fingerprint: '0123' }, { fingerprint: 7 }, { fingerprint: '0123456789AB' }, {}].map((fields) => ({
+      command: 'adopt',
+      ...fields,
+    }));
+    for (const request of [...wrong, ...odd])
+      expect(JSON.parse(await raw(`${JSON.stringify(request)}\n`))).toMatchObject({ ok: false, problem: { code: 'USAGE' } });
+    expect({ held, adopted }).toEqual({ held: [100], adopted: ['0123456789ab'] });
+  });
+
   it('answers a stop before it acts on it', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     await serve({ stop: resolve });

@@ -263,6 +263,76 @@ describe('a sender', () => {
     expect(sent).toEqual([[1]]);
   });
 
+  it('counts a hold from when nothing is in flight, and a release meanwhile ends it', async () => {
+    const gates = [Promise.withResolvers<Outcome>(), Promise.withResolvers<Outcome>()];
+    const { sender, sent, fill, time } = sending((batch, request) => gates[request - 1]?.promise ?? ok(batch));
+    fill(1);
+    sender.start();
+    const held = sender.hold(5_000);
+    fill(1);
+    time.advance(60_000);
+    gates[0]?.resolve(ok([]));
+    await held;
+    await settled();
+    expect(sent).toEqual([[1]]);
+    time.advance(5_000);
+    await settled();
+    const second = sender.hold(5_000);
+    sender.release();
+    gates[1]?.resolve(ok([]));
+    await second;
+    fill(1);
+    sender.wake();
+    await settled();
+    expect({ sent, pending: time.pending }).toEqual({ sent: [[1], [2], [3]], pending: 0 });
+  });
+
+  it('is told of a refusal before it goes on: suspended, it waits for the next key, and a round of refusals counts once', async () => {
+    const { spool, time, log } = openSpool();
+    const keys = ['b', 'c'];
+    const sent: string[] = [];
+    let key = 'a';
+    const destination: Destination = {
+      name: 'api',
+      endpoint: 'https://service.example',
+      send: async () => {
+        sent.push(key);
+        return { kind: 'unauthorized', detail: 'refused', by: key };
+      },
+      close: () => {},
+    };
+    const sender = new Sender({
+      destination,
+      spool,
+      host: time,
+      log,
+      random: () => 0.5,
+      timers: time,
+      onOutcome: (_, { by }) => {
+        if (by === 'a') return sender.suspend();
+        const next = keys.shift();
+        if (!next) return sender.resume();
+        key = next;
+        sender.retry();
+      },
+    });
+    spool.append(beat());
+    sender.start();
+    await settled();
+    // The pause is over, and it waits all the same.
+    time.advance(3_600_000);
+    await settled();
+    expect(sent).toEqual(['a']);
+    key = keys.shift() as string;
+    sender.retry();
+    await settled();
+    expect(sent).toEqual(['a', 'b', 'c']);
+    expect(sender.status()).toMatchObject({ state: 'unauthorized', failures: 3, problem: { next_attempt_in: 1 } });
+    time.advance(500);
+    await settled();
+    expect(sent).toEqual(['a', 'b', 'c', 'c']);
+  });
+
   it('stops: lets the request in flight finish, and sends no more', async () => {
     const gate = Promise.withResolvers<Outcome>();
     const { sender, sent, fill, spool } = sending(() => gate.promise);
