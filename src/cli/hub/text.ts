@@ -18,10 +18,16 @@ export function keyTable(keys: KeyView[], now: number): string {
     key.fingerprint,
     key.name ?? '-',
     key.slot,
-    key.enabled ? 'enabled' : 'disabled',
+    stateOf(key, now),
     key.created,
     key.valid_until ?? '-',
     ago(key.last_used, now),
   ]);
   return table(['KEY', 'NAME', 'SLOT', 'STATE', 'CREATED', 'VALID UNTIL', 'LAST USED'], rows);
+}
+
+/** A key whose time is over stays listed until the keys of its server change next. */
+function stateOf({ enabled, valid_until: until }: KeyView, now: number): string {
+  if (until !== null && Date.parse(until) <= now) return 'expired';
+  return enabled ? 'enabled' : 'disabled';
 }
