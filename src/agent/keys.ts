@@ -66,12 +66,9 @@ export class Keys {
       const before = this.credential;
       this.#named = named;
       this.#credentials.clear();
-      // A search may go on with the key that it has at hand, also when the keyring let go of it.
-      if (!edited && before) this.#credentials.set(before.fingerprint, before);
-      // Later ones win: the configuration's own form of a key, and the object with its cached token.
-      for (const { credential } of kept.toReversed()) this.#remember(credential);
-      if (edited) this.#credentials.set(configured.fingerprint, configured);
-      else this.#remember(configured);
+      // Of the same key the first stays: the one in use with its cached token, also when the keyring let go of it.
+      const known = [...(before && !edited ? [before] : []), configured, ...kept.map(({ credential }) => credential)];
+      for (const one of known.toReversed()) this.#credentials.set(one.fingerprint, one);
       const rungs = kept.map(({ from, credential }): Rung => ({ fingerprint: credential.fingerprint, from }));
       const move = this.#ladder.loaded(configured.fingerprint, rungs, { edited, asked });
       if (edited) this.#said = undefined;
@@ -120,10 +117,6 @@ export class Keys {
       problem: found ? FOUND[from].text : null,
       degrading: found && FOUND[from].level === 'error',
     };
-  }
-
-  #remember(credential: Credential): void {
-    if (!this.#credentials.has(credential.fingerprint)) this.#credentials.set(credential.fingerprint, credential);
   }
 
   #accepted(by: string): void {

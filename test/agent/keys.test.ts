@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentStatus, ControlRequest } from '../../src/agent/control.ts';
@@ -233,6 +233,32 @@ describe('a refused key', () => {
     await start(config);
     const status = await statusBecomes(config, ({ destinations }) => (destinations[0]?.failures ?? 0) >= 2);
     expect(status.key.fingerprint).toBe(fingerprint(bad));
+  });
+});
+
+describe('a mounted key file', () => {
+  it.each(['by the links of Kubernetes', 'by rename'])('that is replaced %s is taken up', async (how) => {
+    const { config, key, state } = await server();
+    const { key: fresh } = await bench.addServer(`keys-${++names}`);
+    const links = how !== 'by rename';
+    for (const [folder, text] of [
+      ['..1', key],
+      ['..2', fresh],
+    ] as const) {
+      mkdirSync(join(state, folder), { recursive: true });
+      writeFileSync(join(state, folder, 'key'), `${text}\n`, { mode: 0o600 });
+    }
+    symlinkSync('..1', join(state, '..data'));
+    if (links) symlinkSync('..data/key', join(state, 'key'));
+    else writeFileSync(join(state, 'key'), key, { mode: 0o600 });
+    writeFileSync(config, readFileSync(config, 'utf8').replace(/key: \w+/, `key_file: ${join(state, 'key')}`));
+    const one = await start(config);
+    await delivers(config, (status) => status.key.fingerprint === fingerprint(key));
+    symlinkSync('..2', join(state, '..data_tmp'));
+    if (links) renameSync(join(state, '..data_tmp'), join(state, '..data'));
+    else renameSync(join(state, '..2', 'key'), join(state, 'key'));
+    await statusBecomes(config, ({ destinations }) => destinations[0]?.fingerprint === fingerprint(fresh));
+    expect(one.output).not.toContain('cannot be delivered');
   });
 });
 
