@@ -123,6 +123,11 @@ describe('retire', () => {
     });
   });
 
+  it('never ends the key that asks', () => {
+    const mine = made();
+    expect(retire([mine], mine.hash.slice(0, 12), mine, T)).toEqual({ put: [], drop: [] });
+  });
+
   it('of previous keys leaves the last key that works', () => {
     const [off, previous, over] = [made({ enabled: false }), made({ slot: 'previous' }), made({ slot: 'previous', validUntil: T })];
     expect(() => retirePrevious(server('multi'), [off, previous], T)).toThrow(expect.objectContaining({ code: 'HUB_KEY_LAST' }));
