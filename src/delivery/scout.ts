@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import type { Credential } from '../credentials/credential.ts';
 import { unpack } from '../protocol/frame.ts';
 import { CONTENT_TYPE, PATHS } from '../protocol/wire.ts';
+import { hideEcho } from '../support/hide.ts';
 import type { Host } from '../support/host.ts';
 import { parseRetryAfter } from './backoff.ts';
 import { TransportError } from './failure.ts';
@@ -13,6 +14,7 @@ type Encoding = 'zstd' | 'gzip' | 'identity';
 const TOKEN_SKEW_MS = 5_000;
 /** A token made before the service's clock was found to be this far from what it was taken for is not used again. */
 const CLOCK_MOVED_MS = 30_000;
+const SLOTS = ['current', 'previous', 'next'];
 const FALLBACK: Record<Encoding, Encoding | undefined> = { zstd: 'gzip', gzip: 'identity', identity: undefined };
 
 export interface ScoutOptions {
@@ -81,7 +83,7 @@ export class ScoutDestination implements Destination {
       }
       const said = isJson(answer) ? parseObject(answer.body) : undefined;
       if (said) this.#noteClock(answer, credential);
-      const verdict = judge(answer, said, batch, this.#options.host.now());
+      const verdict = judge(answer, said, batch, this.#options.host.now(), headers);
       if (verdict.kind !== 'unauthorized' || !again || !this.#madeByWrongClock(credential)) return verdict;
       again = false;
       credential.renew?.();
@@ -136,18 +138,27 @@ function encode(batch: StoredHeartbeat[], encoding: Encoding): Uint8Array {
   return encoding === 'gzip' ? gzipSync(lines) : lines;
 }
 
-/** What an answer means. `said` is its JSON object, undefined when it is none: then something else than the service answered. */
-function judge(answer: Answer, said: Record<string, unknown> | undefined, batch: StoredHeartbeat[], now: number): Verdict {
+/**
+ * What an answer means. `said` is its JSON object, undefined when it is none: then something else than the service answered.
+ * `sent` are the headers of the credential: whoever answers may repeat them, and `status` and the log show what it says.
+ */
+function judge(
+  answer: Answer,
+  said: Record<string, unknown> | undefined,
+  batch: StoredHeartbeat[],
+  now: number,
+  sent: Record<string, string>,
+): Verdict {
   const { status, headers } = answer;
   const own = said !== undefined && mediaType(answer) === 'application/problem+json';
-  const detail = own && typeof said.detail === 'string' ? said.detail.slice(0, 300) : `status ${status}`;
+  const detail = own && typeof said.detail === 'string' ? hideEcho(said.detail, sent).slice(0, 300) : `status ${status}`;
   const unexpected = (what: string): Verdict => ({ kind: 'unavailable', reason: 'unexpected', detail: what });
   const retryAfter = parseRetryAfter(headers['retry-after'], now);
 
   if (status === 200)
     return said
       ? accepted(said, batch)
-      : unexpected(`a ${mediaType(answer) || 'nameless'} page came with 200 instead of the service's answer`);
+      : unexpected(`a ${hideEcho(mediaType(answer), sent) || 'nameless'} page came with 200 instead of the service's answer`);
   if (status === 401)
     return own ? { kind: 'unauthorized', detail } : unexpected('401, but not from the service: a proxy or gateway in front of it?');
   if (status === 403)
@@ -177,9 +188,9 @@ function accepted(said: Record<string, unknown>, batch: StoredHeartbeat[]): Verd
     kind: 'accepted',
     accepted: Number(count),
     duplicates: Number(duplicates),
-    ...(typeof fingerprint === 'string' && { fingerprint }),
-    ...(typeof slot === 'string' && { slot }),
-    ...((typeof until === 'string' || until === null) && { previousKeyValidUntil: until }),
+    ...(typeof fingerprint === 'string' && /^[0-9a-f]{12}$/.test(fingerprint) && { fingerprint }),
+    ...(typeof slot === 'string' && SLOTS.includes(slot) && { slot }),
+    ...((until === null || (typeof until === 'string' && !Number.isNaN(Date.parse(until)))) && { previousKeyValidUntil: until }),
   };
 }
 

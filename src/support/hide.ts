@@ -19,3 +19,9 @@ export function hideKeys(text: string): string {
 export function hideKeysIn(text: string): string {
   return text.replace(/[^\s`'"]+/g, hideKeys);
 }
+
+/** Somebody else's text, without what it repeats of the headers that it was sent; they carry a credential. */
+export function hideEcho(text: string, headers: Record<string, string>): string {
+  const words = Object.values(headers).flatMap((value) => value.split(' '));
+  return hideKeysIn(words.filter((word) => word.length > 6).reduce((left, word) => left.replaceAll(word, MASK), text));
+}
