@@ -93,6 +93,7 @@ export class Hunt {
   readonly needles = new Needles();
   readonly bench = new Bench();
   readonly env: NodeJS.ProcessEnv;
+  hub: Left | undefined;
   readonly #watcher: Watcher;
   readonly #outputs = new Map<string, string[]>();
   readonly #left = new Set<Left>();
@@ -119,17 +120,17 @@ export class Hunt {
     return join(this.bench.folder, ...parts);
   }
 
+  /** Starts the watch and the hub. */
   async start(): Promise<void> {
+    this.bench.port = await freePort();
     this.#watcher.start();
-    const options = ['--listen', `127.0.0.1:${await this.port()}`, '--data', this.bench.data, '--tls-self-signed'];
-    this.hub = await this.leave('hub', HUB, ['serve', ...options], { until: 'ready', env: { ...this.env, SCOUT_LOG_LEVEL: 'trace' } });
+    await this.startHub();
   }
 
-  hub: Left | undefined;
-
-  async port(): Promise<number> {
-    this.bench.port ||= await freePort();
-    return this.bench.port;
+  /** Starts the hub, with all that it can log. */
+  async startHub(): Promise<void> {
+    const args = ['serve', '--listen', `127.0.0.1:${this.bench.port}`, '--data', this.bench.data, '--tls-self-signed'];
+    this.hub = await this.leave('hub', HUB, args, { until: 'ready', env: { ...this.env, SCOUT_LOG_LEVEL: 'trace' } });
   }
 
   /** Runs a command of scout-agent to its end. */

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mistakes, readers, sealing } from './check.ts';
+import { hubDies, keyCommands, people, requests } from './hub.ts';
 import { type Allowed, Hunt } from './hunt.ts';
+import { echoed, lives, uncaught } from './run.ts';
 
 /*
  * The second promise: no key is ever shown. Secrets of every kind are sent through every command, fault and crash; then all
@@ -20,6 +22,17 @@ const ALLOWED: Allowed[] = [
   { place: /^conf-/, kinds: ['api key', 'proxy password', 'TLS passphrase', 'private key'], reason: 'the operator keeps it there' },
   { place: /^environment: /, kinds: ['api key'], label: /^variable$/, reason: 'the operator put it there, and is warned' },
   { place: /^arguments: /, kinds: ['api key'], label: /^argument$/, reason: 'the operator typed it there' },
+  {
+    place: /^conf-/,
+    kinds: ['key of the hub'],
+    reason: 'the operator keeps it there',
+  },
+  { place: /^output: hub shows a new key$/, kinds: ['key of the hub'], reason: 'shown once, to whoever made it' },
+  {
+    place: /^cwd\/core/,
+    kinds: ['key of the hub'],
+    reason: 'memory of an agent that runs with core dumps allowed; the unit has LimitCORE=0',
+  },
   { place: /^keys\/(host|other)\.key$/, kinds: ['host key'], reason: 'its own file, which only its owner can read' },
 ];
 
@@ -34,6 +47,21 @@ it('goes through what reads a configuration', { timeout: 120_000 }, async () => 
 it('goes through sealing', { timeout: 120_000 }, async () => {
   process.stdout.write(`${JSON.stringify(await sealing(hunt))}\n`);
   hunt.needles.add('host key', 'this host', readFileSync(hunt.path('keys', 'host.key')));
+});
+
+it('goes through the lives and deaths of a daemon', { timeout: 120_000 }, () => lives(hunt));
+
+it('goes through faults that nobody catches', { timeout: 60_000 }, () => uncaught(hunt));
+
+it('goes through services that repeat what they are sent', { timeout: 300_000 }, async () => {
+  expect(await echoed(hunt)).toBeGreaterThan(50);
+});
+
+it('goes through the hub', { timeout: 120_000 }, async () => {
+  await requests(hunt);
+  await people(hunt);
+  await hubDies(hunt);
+  await keyCommands(hunt);
 });
 
 it('finds secrets where they must be, and nowhere else', { timeout: 120_000 }, async () => {
