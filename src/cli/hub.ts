@@ -8,6 +8,13 @@ export async function main(argv: string[]): Promise<void> {
 }
 
 async function verbs(): Promise<Verb[]> {
-  const loaded = await Promise.all([import('./hub/serve.ts'), import('./hub/server.ts'), import('./hub/key.ts'), import('./hub/user.ts')]);
+  const loaded = await Promise.all([
+    import('./hub/serve.ts'),
+    import('./hub/server.ts'),
+    import('./hub/key.ts'),
+    import('./hub/credential.ts'),
+    import('./hub/user.ts'),
+    import('./hub/audit.ts'),
+  ]);
   return loaded.map((module) => module.verb);
 }

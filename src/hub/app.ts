@@ -1,8 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import type { Whoami } from '../protocol/heartbeat.ts';
 import { openapi } from '../protocol/openapi.ts';
-import { PATHS, SERVICE } from '../protocol/wire.ts';
+import { PATHS } from '../protocol/wire.ts';
 import { VERSION } from '../support/version.ts';
 import { Gate } from './gate.ts';
 import type { Hub } from './hub.ts';
@@ -10,7 +9,7 @@ import { mountKeys } from './keys-api.ts';
 import { Metrics } from './metrics.ts';
 import { mountPages } from './pages/index.ts';
 import { Refusal, refusalOf } from './problems.ts';
-import { rfc3339 } from './servers.ts';
+import { whoami } from './whoami.ts';
 
 /** Every route but the heartbeats' (ingest/ingest.ts), which the server takes before the router sees it. */
 export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub, metrics)): Hono {
@@ -34,21 +33,8 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
 
   app.get(PATHS.whoami, async (c) => {
     const caller = await gate.admit(Object.fromEntries(c.req.raw.headers), addressOf(c));
-    const { server, key } = caller;
-    const now = hub.now();
-    await hub.store.useKey(key, now);
-    const answer: Whoami = {
-      service: SERVICE,
-      service_id: hub.serviceId,
-      version: VERSION,
-      server: { id: server.id, name: server.name, policy: server.policy },
-      ...(await gate.standing(caller)),
-      key_created: rfc3339(key.createdAt),
-      rotation: ['register', 'mint', 'retire'],
-      time: rfc3339(now),
-    };
     c.header('cache-control', 'no-store');
-    return c.json(answer);
+    return c.json(await whoami(hub, gate, caller));
   });
   for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', PATHS.whoami]) app.all(path, onlyGet);
 

@@ -1,12 +1,16 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { API_KEY_HEADER } from '../protocol/wire.ts';
+import { Bearers, isPrivateKey } from './bearer.ts';
+import { fingerprintOfCredential } from './credentials.ts';
 import type { Hub } from './hub.ts';
+import { isToken, TokenFault } from './jwt.ts';
 import type { Metrics } from './metrics.ts';
 import { Refusal } from './problems.ts';
+import { hashOfKid } from './public-key.ts';
 import { Refusals } from './refusals.ts';
 import { fingerprintOf, hashKey, rfc3339 } from './servers.ts';
-import type { Server, ServerKey, Slot } from './store.ts';
+import type { KeyUse, OrgCredential, Server, ServerKey, Slot } from './store.ts';
 import { Throttle } from './throttle.ts';
 
 /** Failed authentications that one address may have in a window before it is told to wait. */
@@ -15,11 +19,21 @@ const FAILURES_WINDOW_MS = 10_000;
 const KEY_MAX_LENGTH = 4_096;
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="scout-hub"' };
 
-/** Who a request comes from. */
-export interface Caller {
+/** An agent with its server's own key. */
+export interface AgentCaller {
+  kind: 'agent';
   server: Server;
   key: ServerKey;
 }
+
+/** A host with a credential of the organisation. */
+export interface CredentialCaller {
+  kind: 'credential';
+  credential: OrgCredential;
+}
+
+/** Who a request comes from. */
+export type Caller = AgentCaller | CredentialCaller;
 
 /** What every answer to an agent says of its key. */
 export interface KeyStanding {
@@ -28,27 +42,30 @@ export interface KeyStanding {
   previous_key_valid_until: string | null;
 }
 
-/** Lets agents in by their key, and counts those it refuses. */
+/** Lets agents in by their key or credential, and counts those it refuses. */
 export class Gate {
   readonly #hub: Hub;
   readonly #metrics: Metrics;
+  readonly #bearers: Bearers;
   readonly #throttle = new Throttle(FAILURES_MAX, FAILURES_WINDOW_MS);
   readonly refusals: Refusals;
 
   constructor(hub: Hub, metrics: Metrics) {
     this.#hub = hub;
     this.#metrics = metrics;
+    this.#bearers = new Bearers(hub);
     this.refusals = new Refusals(hub);
   }
 
   /** The caller whose key the headers carry. Throws a Refusal (401, 429), which is already counted. */
   async admit(headers: IncomingHttpHeaders, address: string): Promise<Caller> {
     const secret = secretOf(headers);
+    const plain = typeof headers[API_KEY_HEADER] === 'string';
+    if (secret !== undefined && !plain && (isToken(secret) || isPrivateKey(secret))) return this.#credential(secret, address);
     const found = secret === undefined ? undefined : await this.#find(secret);
     const fault = faultOf(secret, found?.key, this.#hub.now());
     if (found && !fault) return found;
-    const wait = this.#throttle.fail(address, this.#hub.monotonic());
-    throw this.count(wait > 0 ? tooMany(wait) : (fault as Refusal), found?.server);
+    throw this.#fail(fault as Refusal, address, found?.server);
   }
 
   /** Counts a refusal for its server (null where the key told none), and hands it back to be thrown or answered. */
@@ -58,7 +75,10 @@ export class Gate {
     return refusal;
   }
 
-  async standing({ server, key }: Caller): Promise<KeyStanding> {
+  async standing(caller: Caller): Promise<KeyStanding> {
+    if (caller.kind === 'credential')
+      return { fingerprint: fingerprintOfCredential(caller.credential), slot: 'current', previous_key_valid_until: null };
+    const { server, key } = caller;
     const now = this.#hub.now();
     const previous = (await this.#hub.store.keys(server.id)).find(
       (one) => one.slot === 'previous' && one.enabled && one.validUntil !== null && one.validUntil > now,
@@ -70,11 +90,32 @@ export class Gate {
     };
   }
 
-  async #find(secret: string): Promise<Caller | undefined> {
+  async #credential(secret: string, address: string): Promise<CredentialCaller> {
+    try {
+      const credential = await (isToken(secret) ? this.#bearers.byToken(secret) : this.#bearers.byPrivateKey(secret));
+      return { kind: 'credential', credential };
+    } catch (error) {
+      throw error instanceof TokenFault ? this.#fail(refused(error.message), address) : error;
+    }
+  }
+
+  #fail(refusal: Refusal, address: string, server?: Server): Refusal {
+    const wait = this.#throttle.fail(address, this.#hub.monotonic());
+    return this.count(wait > 0 ? tooMany(wait) : refusal, server);
+  }
+
+  async #find(secret: string): Promise<AgentCaller | undefined> {
     const hash = hashKey(secret);
     const found = await this.#hub.store.findKey(hash);
-    return found && timingSafeEqual(Buffer.from(found.key.hash), Buffer.from(hash)) ? found : undefined;
+    return found && timingSafeEqual(Buffer.from(found.key.hash), Buffer.from(hash)) ? { kind: 'agent', ...found } : undefined;
   }
+}
+
+/** What the store notes as used: the server's key, or the credential, whose hash is its thumbprint. */
+export function keyUseOf(caller: Caller): KeyUse {
+  if (caller.kind === 'agent') return caller.key;
+  const { id, kid, lastUsed } = caller.credential;
+  return { id, hash: hashOfKid(kid), slot: 'current', lastUsed };
 }
 
 /** The key in `X-API-Key`, or after `Bearer` in `Authorization`. */
@@ -84,8 +125,9 @@ export function secretOf(headers: IncomingHttpHeaders): string | undefined {
   return secret === undefined || secret === '' || secret.length > KEY_MAX_LENGTH ? undefined : secret;
 }
 
+const refused = (detail: string): Refusal => new Refusal('key_refused', detail, { headers: CHALLENGE });
+
 function faultOf(secret: string | undefined, key: ServerKey | undefined, now: number): Refusal | undefined {
-  const refused = (detail: string) => new Refusal('key_refused', detail, { headers: CHALLENGE });
   if (secret === undefined)
     return new Refusal('key_missing', 'Send the key as X-API-Key, or as Authorization: Bearer KEY.', { headers: CHALLENGE });
   if (!key) return refused('This key is not known here.');

@@ -6,12 +6,14 @@ import type * as z from 'zod';
 import { type Minted, mintSchema, type Registered, type Retired, registerSchema, retireSchema } from '../protocol/keys.ts';
 import { PATHS } from '../protocol/wire.ts';
 import { ScoutError } from '../support/errors.ts';
-import { type Caller, type Gate, secretOf } from './gate.ts';
+import { registerCredential, retireCredential } from './credential-keys.ts';
+import { type AgentCaller, type Caller, type Gate, secretOf } from './gate.ts';
 import type { Hub } from './hub.ts';
 import { auditDetailOf, rowOf } from './key-changes.ts';
 import { bringIn, type Change, changed, retire, works } from './keys.ts';
 import { mintId, openMint, sealMint } from './mints.ts';
 import { Refusal } from './problems.ts';
+import { lackOf } from './scopes.ts';
 import { fingerprintOf, hashKey, rfc3339 } from './servers.ts';
 import { type AuditEntry, MINT_KEPT_MS, type Mint, type ServerKey } from './store.ts';
 
@@ -54,6 +56,10 @@ class KeysApi {
   register(c: Context): Promise<Registered> {
     return this.#as(c, async (caller) => {
       const body = await bodyOf(c, registerSchema);
+      if (caller.kind === 'credential') {
+        if ('public_key' in body) return registerCredential(this.#hub, caller.credential, body.public_key, addressOf(c));
+        throw new Refusal('key_invalid', 'A credential has a key pair: register the public half of one.');
+      }
       if (!('sha256' in body)) throw new Refusal('key_invalid', 'A server has an API key: register the SHA-256 of one.');
       const outcome = await this.#change(c, caller, 'key.register', (keys, asking, now) => {
         const known = keys.find((key) => key.hash === body.sha256);
@@ -74,6 +80,8 @@ class KeysApi {
   }
 
   async #mint(c: Context, caller: Caller, secret: string, idempotencyKey: string | undefined): Promise<Minted> {
+    if (caller.kind === 'credential')
+      throw new Refusal('key_invalid', 'A credential has a key pair, made where it is used: register its public half.');
     if (idempotencyKey === undefined) throw new Refusal('idempotency_key', 'Send an Idempotency-Key of 16 to 128 printable characters.');
     await bodyOf(c, mintSchema);
     const key = randomBytes(32).toString('hex');
@@ -97,6 +105,7 @@ class KeysApi {
   retire(c: Context): Promise<Retired> {
     return this.#as(c, async (caller) => {
       const { fingerprint } = await bodyOf(c, retireSchema);
+      if (caller.kind === 'credential') return retireCredential(this.#hub, caller.credential, fingerprint, addressOf(c));
       let retired = false;
       await this.#change(c, caller, 'key.retire', (keys, asking, now) => {
         if (fingerprintOf(asking) === fingerprint)
@@ -114,20 +123,22 @@ class KeysApi {
   async #as<T>(c: Context, work: (caller: Caller) => Promise<T>): Promise<T> {
     const caller = await this.#gate.admit(headersOf(c), addressOf(c));
     try {
+      const lack = lackOf(caller, c.req.path);
+      if (lack) throw lack;
       return await work(caller);
     } catch (error) {
       const code = error instanceof ScoutError ? error.code : undefined;
       if (code === 'HUB_SERVER_UNKNOWN') throw this.#gate.count(new Refusal('key_refused', 'The server of this key was removed.'));
       const taken = code === 'HUB_KEY_EXISTS' && new Refusal('key_exists', 'This key is another server\u2019s; make a new one.');
       const refusal = taken || error;
-      throw refusal instanceof Refusal ? this.#gate.count(refusal, caller.server) : error;
+      throw refusal instanceof Refusal ? this.#gate.count(refusal, caller.kind === 'agent' ? caller.server : undefined) : error;
     }
   }
 
   /** Changes the keys of the caller's server; where `decide` returns nothing, nothing. Throws what `decide` and the store throw. */
   async #change(
     c: Context,
-    { server, key }: Caller,
+    { server, key }: AgentCaller,
     action: string,
     decide: (keys: ServerKey[], asking: ServerKey, now: number) => { change: Change; about: ServerKey; mint?: Mint } | undefined,
   ): Promise<Outcome> {

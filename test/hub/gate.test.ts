@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Gate } from '../../src/hub/gate.ts';
+import { type AgentCaller, Gate } from '../../src/hub/gate.ts';
 import type { Hub } from '../../src/hub/hub.ts';
 import { Metrics } from '../../src/hub/metrics.ts';
 import { addServer } from '../../src/hub/servers.ts';
@@ -24,7 +24,7 @@ afterEach(async () => {
 
 it('tells until when a previous key is good, and nothing of one that is not any more', async () => {
   const { key } = await addServer(hub, 'web-1', 'grace', 1_000);
-  const caller = await gate.admit({ 'x-api-key': key }, 'a');
+  const caller = (await gate.admit({ 'x-api-key': key }, 'a')) as AgentCaller;
   const { keys } = hub.store;
   const withPrevious = (validUntil: number | null, enabled = true) => {
     hub.store.keys = async (id) => [...(await keys.call(hub.store, id)), { ...caller.key, slot: 'previous', enabled, validUntil }];
@@ -45,7 +45,7 @@ it('prefers X-API-Key, and takes a bearer in any case of its scheme', async () =
     { authorization: `BEARER  ${key} ` },
     { 'x-api-key': key, authorization: 'Bearer x' },
   ])
-    expect((await gate.admit(headers, 'a')).server.id).toBe(server_id);
+    expect(await gate.admit(headers, 'a')).toMatchObject({ kind: 'agent', server: { id: server_id } });
   await expect(gate.admit({ 'x-api-key': '', authorization: `Bearer ${key}` }, 'a')).rejects.toMatchObject({ code: 'key_missing' });
 });
 

@@ -1,13 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Accepted } from '../../protocol/heartbeat.ts';
-import { BODY_MAX_BYTES, CONTENT_TYPE } from '../../protocol/wire.ts';
+import { BODY_MAX_BYTES, CONTENT_TYPE, PATHS } from '../../protocol/wire.ts';
 import { ScoutError } from '../../support/errors.ts';
-import type { Caller, Gate } from '../gate.ts';
+import { type Caller, type Gate, keyUseOf } from '../gate.ts';
 import type { Hub } from '../hub.ts';
 import type { Metrics } from '../metrics.ts';
 import { PROBLEM_TYPE, Refusal, refusalOf } from '../problems.ts';
+import { lackOf } from '../scopes.ts';
+import type { Incoming, Server } from '../store.ts';
 import { type BodyType, batchOf } from './batch.ts';
 import { encodingOf, readBody } from './body.ts';
+
+type Counts = Pick<Accepted, 'accepted' | 'duplicates'>;
 
 /**
  * POST /api/v1/heartbeats. It stands beside the router and speaks to Node's request and response themselves: here
@@ -32,6 +36,8 @@ export class Ingest {
         throw new Refusal('method_not_allowed', 'Heartbeats are sent with POST.', { headers: { allow: 'POST' } });
       // Before a byte of the body is read: who has no key makes the hub hold nothing.
       caller = await this.#gate.admit(request.headers, request.socket.remoteAddress ?? '');
+      const lack = lackOf(caller, PATHS.heartbeats);
+      if (lack) throw lack;
       const accepted = await this.#take(request, caller);
       if (accepted) send(response, 200, 'application/json', accepted);
     } catch (error) {
@@ -48,21 +54,47 @@ export class Ingest {
     const body = await readBody(request, encoding);
     if (!body) return undefined;
     const batch = batchOf(body, encoding, type);
-    const { server, key } = caller;
-    const counts = await this.#hub.store.accept(server, key, batch, this.#hub.now());
+    const counts = { accepted: 0, duplicates: 0 };
+    // With a credential each host's are stored for themselves: should one fail, the others' come again as duplicates.
+    for (const { accepted, duplicates } of await this.#store(caller, batch)) {
+      counts.accepted += accepted;
+      counts.duplicates += duplicates;
+    }
     this.#metrics.accepted += counts.accepted;
     this.#metrics.duplicates += counts.duplicates;
     return { ...counts, ...(await this.#gate.standing(caller)) };
   }
 
+  #store(caller: Caller, batch: Incoming[]): Promise<Counts[]> {
+    const { store } = this.#hub;
+    const now = this.#hub.now();
+    const use = keyUseOf(caller);
+    if (caller.kind === 'agent') return Promise.all([store.accept(caller.server, use, batch, now)]);
+    const toHost = async (name: string, group: Incoming[]) => {
+      const accept = async () => store.accept(await store.serverForHost(name, now), use, group, now);
+      // Removed between the two steps: a host with a credential is registered anew.
+      return accept().catch((error) => (isGone(error) ? accept() : Promise.reject(error)));
+    };
+    return Promise.all(
+      Map.groupBy(batch, (one) => one.hostName)
+        .entries()
+        .map(([name, group]) => toHost(name, group)),
+    );
+  }
+
   #judge(error: unknown, caller: Caller | undefined): Refusal {
-    const gone = error instanceof ScoutError && error.code === 'HUB_SERVER_UNKNOWN';
+    const gone = caller?.kind === 'agent' && isGone(error);
     const refusal = gone ? new Refusal('key_refused', 'The server of this key was removed.') : refusalOf(error);
     if (refusal.code === 'internal') this.#hub.log?.error({ err: error }, 'a heartbeat request failed');
     // What the gate itself refused it has counted.
-    return caller || refusal.code === 'method_not_allowed' ? this.#gate.count(refusal, gone ? undefined : caller?.server) : refusal;
+    return caller || refusal.code === 'method_not_allowed' ? this.#gate.count(refusal, serverOf(caller, gone)) : refusal;
   }
 }
+
+const isGone = (error: unknown): boolean => error instanceof ScoutError && error.code === 'HUB_SERVER_UNKNOWN';
+
+const serverOf = (caller: Caller | undefined, gone: boolean): Server | undefined =>
+  caller?.kind === 'agent' && !gone ? caller.server : undefined;
 
 function typeOf(request: IncomingMessage): BodyType {
   const named = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
