@@ -154,6 +154,16 @@ function untrustedDetail(reason: string, peer: tls.PeerCertificate, issuer: stri
   }
 }
 
+const CERTIFICATE = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
+
+/** What is wrong with a service's TLS, where that is what made a request fail; undefined for a failure of another kind. */
+export function tlsDetail(error: unknown): string | undefined {
+  const { code = '' } = error as { code?: unknown };
+  if (typeof code !== 'string') return undefined;
+  if (CERTIFICATE.test(code)) return `its certificate is not trusted: ${code}`;
+  return /^(ERR_SSL_|EPROTO$)/.test(code) ? handshakeDetail(error) : undefined;
+}
+
 /** A failed connection in plain words. */
 export function networkDetail(error: unknown): string {
   const cause = error instanceof AggregateError ? (error.errors[0] as unknown) : error;

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
 import { proveCredential } from '../../src/credentials/prove.ts';
 import { proxyFor } from '../../src/credentials/proxy.ts';
+import { fingerprintOf } from '../../src/credentials/values.ts';
 import { fingerprint } from '../../src/support/fingerprint.ts';
 import { freshKey } from '../config/scratch.ts';
 import { answer, authority, serve } from '../delivery/tls.ts';
@@ -81,7 +82,7 @@ describe('proveCredential', () => {
       'a web page',
       (_, response) => response.setHeader('content-type', 'text/html; charset=utf-8').end('<html>'),
       'SERVICE_UNEXPECTED',
-      /web page/,
+      /a text\/html page came with 200/,
     ],
     ['a 401 of a proxy', (_, response) => response.writeHead(401, { 'content-type': 'text/html' }).end(), 'SERVICE_UNEXPECTED', /proxy/],
     ['407', (_, response) => response.writeHead(407).end(), 'SERVICE_UNEXPECTED', /user name and password/],
@@ -108,14 +109,14 @@ describe('proveCredential', () => {
     expect(told(found)).toMatch(new RegExp(`^${code} .*${text.source}`));
   });
 
-  it('reports clocks that differ: a warning over 5 s, an error over 300 s', async () => {
+  it('reports clocks that differ by more than 5 s, and takes the key all the same', async () => {
     const off = (seconds: number) => prove(service({ time: new Date(Date.now() - seconds * 1_000).toISOString() }));
     const some = await off(60);
     expect(some.problems).toMatchObject([{ code: 'CLOCK_SKEW', severity: 'warning', message: expect.stringContaining('ahead of') }]);
     expect(Math.round(some.proof.skew_seconds ?? 0)).toBe(60);
-    expect((await off(-400)).problems).toMatchObject([
-      { code: 'CLOCK_SKEW', severity: 'error', message: expect.stringContaining('behind') },
-    ]);
+    const much = await off(-400);
+    expect(much.problems).toMatchObject([{ code: 'CLOCK_SKEW', severity: 'warning', message: expect.stringContaining('behind') }]);
+    expect(much.proof.ok).toBe(true);
   });
 
   it('tells what is wrong with a certificate', async () => {
@@ -157,10 +158,11 @@ describe('proveCredential', () => {
 
   it('signs tokens for an organisation credential, and has one of a foreign key refused', async () => {
     const rsa = freshRsa();
+    const print = fingerprintOf({ 'api.private_key': rsa.text });
     const { endpoint } = await serve(ca.issue(), (request, response) => {
       const [header = '', claims = '', signature = ''] = (request.headers.authorization ?? '').replace('Bearer ', '').split('.');
       const good = verify('sha256', Buffer.from(`${header}.${claims}`), rsa.publicKey, Buffer.from(signature, 'base64url'));
-      return good ? answer(response, 200, whoami()) : answer(response, 401, problemOf(401, 'key_refused'));
+      return good ? answer(response, 200, whoami({ fingerprint: print })) : answer(response, 401, problemOf(401, 'key_refused'));
     });
     const signed = configSchema.parse({ api: { endpoint, private_key: rsa.text, credential_id: 'c' }, tls: { ca_file: ca.file } });
     expect((await proveCredential(signed, {})).problems).toEqual([]);
