@@ -1,6 +1,7 @@
 import { parseRetryAfter } from '../delivery/backoff.ts';
 import type { Outcome } from '../delivery/heartbeats.ts';
 import type { Answer } from '../delivery/transport.ts';
+import { hideEcho } from '../support/hide.ts';
 
 /** What an answer of an OTLP/HTTP receiver means, and what it had to say to people although it took everything it could. */
 export interface Judgement {
@@ -14,12 +15,13 @@ const REMARK_MAX = 300;
 /**
  * Judges by opentelemetry.io/docs/specs/otlp, "OTLP/HTTP Response", but for one thing: there only 429, 502, 503 and 504
  * may be tried again, and any other 5xx loses the data. Proxies and receivers that are broken for an hour say 500, so
- * here every 5xx keeps the heartbeats. `count`: heartbeats in the request; `now`: ms since the epoch.
+ * here every 5xx keeps the heartbeats. `count`: heartbeats in the request; `now`: ms since the epoch; `sent`: the headers
+ * of the credential, which the receiver may repeat.
  */
-export function judgeOtlp(answer: Answer, count: number, now: number): Judgement {
+export function judgeOtlp(answer: Answer, count: number, now: number, sent: Record<string, string>): Judgement {
   const { status, headers } = answer;
   const type = (headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
-  const words = type === 'text/html' ? '' : said(answer.body, type);
+  const words = type === 'text/html' ? '' : tidy(hideEcho(said(answer.body, type), sent));
   const detail = words === '' ? `status ${status}` : `status ${status}: ${words}`;
   const unexpected = (what: string): Judgement => ({ outcome: { kind: 'unavailable', reason: 'unexpected', detail: what } });
 
@@ -58,14 +60,14 @@ function said(body: string, type: string): string {
   if (type === 'application/json') {
     const { partialSuccess, message, error } = parseObject(body) as Record<string, unknown>;
     const words = (partialSuccess as { errorMessage?: unknown } | undefined)?.errorMessage ?? message ?? error;
-    return typeof words === 'string' ? tidy(words) : '';
+    return typeof words === 'string' ? words : '';
   }
   if (type === 'application/x-protobuf') {
     const runs = body.split(/[\p{C}\uFFFD]+/u);
     const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
-    return longest.length > 3 ? tidy(longest) : '';
+    return longest.length > 3 ? longest : '';
   }
-  return tidy(body);
+  return body;
 }
 
 function tidy(text: string): string {

@@ -63,13 +63,15 @@ export class OtlpDestination implements Destination {
       }
     }
     let answer: Answer;
+    const { credential, host } = this.#options;
+    const sent = credential().headers(host.now());
     try {
-      answer = await this.#post(heartbeats, signal);
+      answer = await this.#post(heartbeats, sent, signal);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       return { kind: 'unavailable', reason: error.reason, detail: error.message };
     }
-    const { outcome, remark } = judgeOtlp(answer, batch.length, this.#options.host.now());
+    const { outcome, remark } = judgeOtlp(answer, batch.length, host.now(), sent);
     this.#tell(remark);
     return outcome;
   }
@@ -83,15 +85,15 @@ export class OtlpDestination implements Destination {
     this.#options.transport.close();
   }
 
-  #post(heartbeats: Heartbeat[], signal: AbortSignal): Promise<Answer> {
-    const { transport, credential, host, timeout, encoding } = this.#options;
+  #post(heartbeats: Heartbeat[], sent: Record<string, string>, signal: AbortSignal): Promise<Answer> {
+    const { transport, host, timeout, encoding } = this.#options;
     this.#facts ??= hostFacts(host);
     const resources = toOtlp(heartbeats, () => this.#facts);
     const body = gzipSync(encoding === 'json' ? encodeOtlpJson(resources) : encodeOtlp(resources), GZIP);
     // The transport puts the path of the address before this one.
     const path = new URL(this.endpoint).pathname === '/' ? DEFAULT_PATH : '';
     const headers = {
-      ...credential().headers(host.now()),
+      ...sent,
       'content-type': encoding === 'json' ? 'application/json' : 'application/x-protobuf',
       'content-encoding': 'gzip',
     };

@@ -3,12 +3,18 @@ import { judgeOtlp } from '../../src/exporters/otlp-answer.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 const judge = (status: number, headers: Record<string, string> = {}, body = '') =>
-  judgeOtlp({ status, headers, body, secure: true }, 3, NOW);
+  judgeOtlp({ status, headers, body, secure: true }, 3, NOW, {});
 const protobuf = { 'content-type': 'application/x-protobuf' };
 const json = { 'content-type': 'application/json; charset=utf-8' };
 const accepted = { kind: 'accepted', accepted: 3, duplicates: 0 };
 
 describe('judgeOtlp', () => {
+  it('does not pass on what it repeats of the key', () => {
+    const sent = { authorization: 'Bearer a-secret-of-ours' };
+    const found = judgeOtlp({ status: 400, headers: {}, body: 'not you, a-secret-of-ours', secure: true }, 1, NOW, sent);
+    expect(found.outcome).toEqual({ kind: 'rejected', detail: 'status 400: not you, ********' });
+  });
+
   it.each([
     ['an empty message', 200, protobuf, ''],
     ['an empty partial success', 200, protobuf, '\n\0'],
@@ -65,8 +71,8 @@ describe('judgeOtlp', () => {
   it('says why, from a Status in protobuf, from JSON and from text, in one short line', () => {
     expect(judge(400, protobuf, '\x08\x03\x12\x0bbad metrics').outcome).toMatchObject({ detail: 'status 400: bad metrics' });
     expect(judge(400, json, '{"code":3,"message":"bad\\n metrics"}').outcome).toMatchObject({ detail: 'status 400: bad metrics' });
-    expect(judge(400, {}, `first\nsecond\u001b[31m${'x'.repeat(1_000)}`).outcome).toMatchObject({
-      detail: expect.stringMatching(/^status 400: first second \[31mx{0,300}$/),
+    expect(judge(400, {}, `first\nsecond\u001b[31m${'x '.repeat(1_000)}`).outcome).toMatchObject({
+      detail: expect.stringMatching(/^status 400: first second \[31m[x ]{0,300}$/),
     });
     expect(judge(502, { 'content-type': 'text/html' }, '<html>').outcome).toMatchObject({ detail: 'status 502' });
     expect(judge(400, json, '[').outcome).toMatchObject({ detail: 'status 400' });
