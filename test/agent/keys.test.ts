@@ -225,6 +225,15 @@ describe('a refused key', () => {
     expect(refused).toMatchObject({ status: 77, stderr: expect.stringContaining('KEY_REFUSED') });
   });
 
+  it('is not the last word for a start in the background', async () => {
+    const { config, key, state } = await server();
+    setKey(config, '32'.repeat(32));
+    keep(state, { next: kept(key) });
+    const done = await agent(config, '--daemon');
+    expect(done).toMatchObject({ status: 0, stdout: expect.stringContaining(`with key ${fingerprint(key)}`) });
+    expect((await agent(config, 'stop')).status).toBe(0);
+  });
+
   it('of one service never brings out keys for another', async () => {
     const { config, state } = await server();
     const [bad, other] = ['45'.repeat(32), '67'.repeat(32)];
