@@ -83,6 +83,10 @@ export function resolveApi(context: Context, api: Parsed['api']): Parsed['api'] 
   if (key.text !== undefined) context.problems.push(...checkKey(key.label, key.text, format, key.place));
   if (privateKey.text !== undefined) usePrivateKey(context, resolved, privateKey, auth);
 
+  if (api.auth === undefined && key.set && privateKey.set) {
+    const names = { key: key.label, privateKey: privateKey.label };
+    context.problems.push(problem('CONFIG_TWO_CREDENTIALS', names, key.place, 'warning'));
+  }
   // Nothing of a section that is none could be read; what is missing from it cannot be told.
   if (context.unfit.has('api')) return resolved;
   if (auth === 'jwt' ? !privateKey.set : !key.set && !(auth === 'bearer' && privateKey.set)) missing(context, auth);

@@ -67,6 +67,10 @@ export const ERRORS = {
     '`{name}` in {path} is overridden by the environment variable {variable}',
     'Unset the variable, or remove the line.',
   ),
+  CONFIG_TWO_CREDENTIALS: config(
+    '`{key}` and `{privateKey}` are both set, and `api.auth` is not: requests are signed with the private key, and the other one is not used',
+    'Remove the one that is not meant, or set api.auth to api-key, bearer or jwt.',
+  ),
   CONFIG_ENDPOINT_DEFAULT: config(
     'api.endpoint is not set: heartbeats go to a scout-hub on this host ({endpoint})',
     'Set api.endpoint to the address of the service.',

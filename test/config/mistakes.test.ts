@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -31,6 +32,15 @@ describe('a name', () => {
       expect.stringMatching(/^5:1 CONFIG_UNKNOWN_KEY .*Did you mean `agent.api_key`/),
     ]);
   });
+});
+
+it('a key and a private key without api.auth: it is said which one is used', () => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const text = privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url');
+  const both = (auth: string) =>
+    told('a.yml', `api:\n  key: ${freshKey()}\n  private_key: ${text}\n  credential_id: c\n  endpoint: ${ENDPOINT}\n${auth}`);
+  expect(both('')).toEqual([expect.stringMatching(/^2:8 CONFIG_TWO_CREDENTIALS .*signed with the private key/)]);
+  expect(both('  auth: jwt\n')).toEqual([]);
 });
 
 describe('what is missing', () => {
