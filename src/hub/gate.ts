@@ -80,13 +80,16 @@ export class Gate {
       return { fingerprint: fingerprintOfCredential(caller.credential), slot: 'current', previous_key_valid_until: null };
     const { server, key } = caller;
     const now = this.#hub.now();
-    const previous = (await this.#hub.store.keys(server.id)).find(
-      (one) => one.slot === 'previous' && one.enabled && one.validUntil !== null && one.validUntil > now,
+    // Its own end for a previous key; for the current one that of the others, of which there may be two (keys.ts, grace).
+    const others = key.slot === 'previous' ? [key] : (await this.#hub.store.keys(server.id)).filter((one) => one.slot === 'previous');
+    const until = Math.max(
+      ...others.map((one) => (one.enabled && one.validUntil !== null && one.validUntil > now ? one.validUntil : 0)),
+      0,
     );
     return {
       fingerprint: fingerprintOf(key),
       slot: key.slot,
-      previous_key_valid_until: previous?.validUntil ? rfc3339(previous.validUntil) : null,
+      previous_key_valid_until: until > 0 ? rfc3339(until) : null,
     };
   }
 

@@ -142,6 +142,7 @@ describe('mint', () => {
     now += HOUR - 1;
     const second = await mint(old, randomUUID());
     expect(second.previous_key_valid_until).toBe(rfc(now + HOUR));
+    for (const key of [old, second.key]) expect(await whoami(key)).toMatchObject({ previous_key_valid_until: rfc(now + HOUR) });
     now += HOUR - 1;
     expect(await slots(old, lost.key, second.key)).toEqual(['previous', 'previous', 'current']);
     now += 1;
