@@ -183,7 +183,7 @@ export const LIARS: Liar[] = [
   {
     name: "a proxy's 401 in JSON",
     listen: lies((_, response) =>
-      response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":"unauthorized","status":401}'),
+      response.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(PROBLEM(401, 'unauthorized'))),
     ),
     told: /application\/json page came with 401.*proxy/,
   },
