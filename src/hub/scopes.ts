@@ -4,7 +4,7 @@ import { Refusal } from './problems.ts';
 import type { OrgCredential, Scope } from './store.ts';
 
 /** Every scope there is, in the order in which people are shown them. */
-export const SCOPES: readonly Scope[] = ['heartbeats', 'fleet', 'keys', 'admin'];
+const SCOPES: readonly Scope[] = ['heartbeats', 'fleet', 'keys', 'admin'];
 
 /** What each role may do unless `--scope` narrows it. */
 export const ROLE_SCOPES: Record<OrgCredential['role'], readonly Scope[]> = {
