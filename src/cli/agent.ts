@@ -30,6 +30,7 @@ const VERBS: Record<string, () => Promise<{ verb: Verb }>> = {
   outbox: () => import('./agent/outbox.ts'),
   'encrypt-value': () => import('./agent/encrypt-value.ts'),
   rewrap: () => import('./agent/rewrap.ts'),
+  rotate: () => import('./agent/rotate.ts'),
   'resolve-config': () => import('./agent/resolve.ts'),
 };
 

@@ -43,6 +43,12 @@ export function typeHidden(prompt: string, program: string): Promise<string> {
   });
 }
 
+/** A secret from a prompt that does not show it, or from stdin without its line end; may be empty. Throws USAGE on Ctrl-C. */
+export async function readSecret(what: string, program: string): Promise<string> {
+  if (process.stdin.isTTY) return withoutEcho(() => typeHidden(`${what} (not shown): `, program));
+  return (await readStdin()).replace(/\r?\n$/, '');
+}
+
 /** All of stdin as text. */
 export async function readStdin(): Promise<string> {
   process.stdin.setEncoding('utf8');

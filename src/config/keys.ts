@@ -74,12 +74,13 @@ export function resolveApi(context: Context, api: Parsed['api']): Parsed['api'] 
   const auth = api.auth ?? (privateKey.set ? 'jwt' : authOf(resolved));
   resolved.auth = auth;
 
-  const format: KeyFormat =
+  const format: Exclude<KeyFormat, 'token'> =
     api.key_format !== 'auto'
       ? api.key_format
       : OPAQUE_NAMES.has(entryOf(context, 'api.key')?.written ?? '') || auth === 'bearer'
         ? 'opaque'
         : 'hex64';
+  resolved.key_format = format;
   if (key.text !== undefined) context.problems.push(...checkKey(key.label, key.text, format, key.place));
   if (privateKey.text !== undefined) usePrivateKey(context, resolved, privateKey, auth);
 

@@ -32,8 +32,8 @@ export interface QuarantinedKey extends KeptKey {
  */
 export interface Keyring {
   v: 1;
-  /** The service that the keys are for, as its whoami told; null before the first rotation. */
-  service: { endpoint: string; service_id: string; server_id: string | null } | null;
+  /** The service that the keys are for; ids as its whoami told, null where it told none. Null before the first rotation. */
+  service: { endpoint: string; service_id: string | null; server_id: string | null } | null;
   current: KeptKey | null;
   next: KeptKey | null;
   previous: KeptKey | null;

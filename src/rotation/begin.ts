@@ -49,7 +49,7 @@ export async function plan(world: World, book: Book, request: Request): Promise<
   world.configured.check([...new Set([...Object.keys(values), ...Object.keys(request.pasted ?? {})])]);
   const service = told
     ? { endpoint: world.endpoint, service_id: told.service_id, server_id: told.server?.id ?? null }
-    : book.keyring.service;
+    : (book.keyring.service ?? { endpoint: world.endpoint, service_id: null, server_id: null });
   const name = told?.server?.name ?? told?.credential?.name ?? null;
   return { source, policy, from, name, abilities, service };
 }

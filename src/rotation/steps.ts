@@ -170,7 +170,7 @@ function refused(world: World, book: Book, answer: Exclude<Answer<unknown>, { ki
 /** A key of another service, server or organisation is none of ours, however well it works: whose it is, and who we are. */
 function otherServer(book: Book, proof: Proof): { found: string; expected: string } | undefined {
   const { service } = book.keyring;
-  if (!service || proof.service_id === undefined) return undefined;
+  if (!service?.service_id || proof.service_id === undefined) return undefined;
   const found = `${proof.server?.name ?? proof.service} (${proof.server?.id ?? proof.service_id})`;
   if (proof.service_id !== service.service_id) return { found, expected: `of the service ${service.service_id}` };
   return (proof.server?.id ?? null) === service.server_id ? undefined : { found, expected: service.server_id ?? 'of no server' };

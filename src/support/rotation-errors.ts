@@ -23,6 +23,11 @@ export const ROTATION_ERRORS = {
     '{endpoint} ends the old key before it answers with the new one: an answer that gets lost would leave this host without a key',
     'Use `scout-agent rotate --self` where the service registers keys, or accept the risk with --accept-gap.',
   ),
+  ROTATE_KEY_MISSING: row(
+    EXIT.usage,
+    'no new key was given',
+    'Type it on the prompt of a terminal, or give it on stdin: scout-agent rotate --new-key-stdin < FILE',
+  ),
   ROTATE_SAME: row(EXIT.failed, 'this is the key that is in use already (fingerprint {fingerprint})', 'Give the new one.'),
   ROTATE_OTHER_SERVER: row(
     EXIT.refused,

@@ -77,7 +77,7 @@ async function walk(policy: 'immediate' | 'grace' | 'multi', way: string[]): Pro
   }
   went.pop();
   const { current, next, previous, rotation } = at.disk;
-  const name = (fingerprint: string) => (fingerprint === old ? 'old' : 'new');
+  const name = (fingerprint: string): 'old' | 'new' => (fingerprint === old ? 'old' : 'new');
   const kept = [current, next, previous]
     .flatMap((key) => (key ? [name(key.fingerprint)] : []))
     .toSorted((one, other) => (one < other ? 1 : -1));

@@ -23,11 +23,11 @@ export interface Plan {
 
 /**
  * The places of secret settings, by file. Each file is read before the configuration is resolved for good: whatever
- * changes it afterwards is noticed when it is replaced. `wanted` names one setting, else all that stand in files are
- * meant. Throws EDIT_REFUSED where the one wanted cannot be changed in a file, and the first fault of a
+ * changes it afterwards is noticed when it is replaced. `wanted` names one setting or several, else all secrets that stand
+ * in files are meant. Throws EDIT_REFUSED where one that is wanted cannot be changed in a file, and the first fault of a
  * configuration that cannot be read.
  */
-export function planEdits(options: ResolveOptions, wanted?: string): Plan[] {
+export function planEdits(options: ResolveOptions, wanted?: string | readonly string[]): Plan[] {
   const files = new Map<string, Original>();
   for (const spot of spotsOf(resolveConfig(options), wanted)) if (!files.has(spot.file)) files.set(spot.file, readOriginal(spot.file));
   const plans = new Map<string, Plan>();
@@ -64,11 +64,12 @@ const SINGLE = ['api.key', 'api.private_key', 'tls.key_passphrase', 'proxy'];
 
 type Spot = Omit<Target, 'value'>;
 
-function spotsOf(resolution: Resolution, wanted: string | undefined): Spot[] {
+function spotsOf(resolution: Resolution, wanted: string | readonly string[] | undefined): Spot[] {
   const { values, file } = resolution;
   const broken = resolution.problems.find(({ code, severity }) => severity === 'error' && UNREAD.has(code));
   if (broken) throw ScoutError.of(broken);
-  const names = wanted === undefined ? [...SINGLE, ...values.flatMap(({ name }) => (DESTINATION.test(name) ? [name] : []))] : [wanted];
+  const names =
+    wanted === undefined ? [...SINGLE, ...values.flatMap(({ name }) => (DESTINATION.test(name) ? [name] : []))] : [wanted].flat();
   return names.flatMap((name) => {
     const found = spotOf(resolution, name);
     if (typeof found !== 'string') return [found];

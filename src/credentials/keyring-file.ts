@@ -1,0 +1,145 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { writeAtomically } from '../support/atomic.ts';
+import { detailOf, ScoutError } from '../support/errors.ts';
+import { EMPTY_KEYRING, type KeptKey, type Keyring } from './keyring.ts';
+
+/**
+ * The keyring of a file; an empty one where there is none. Everything in it is checked: what is half right is damaged.
+ * Throws KEYRING_DAMAGED, FILE_UNREADABLE.
+ */
+export function readKeyring(path: string): Keyring {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return structuredClone(EMPTY_KEYRING);
+    throw new ScoutError('FILE_UNREADABLE', { path, detail: detailOf(error) }, {}, { cause: error });
+  }
+  return parseKeyring(path, text);
+}
+
+/** The keyring in a text. Throws KEYRING_DAMAGED; what stood there is not repeated. */
+export function parseKeyring(path: string, text: string): Keyring {
+  const damaged = (detail: string) => new ScoutError('KEYRING_DAMAGED', { path, detail });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw damaged('it is not JSON; it was cut, or overwritten');
+  }
+  if (!isObject(value)) throw damaged('it holds no object');
+  if (value.v !== 1) throw damaged(`it is of version ${Number(value.v)}, and this agent knows 1`);
+  const fault = faultIn(value, KEYRING, '');
+  if (fault) throw damaged(fault);
+  return value as unknown as Keyring;
+}
+
+/** Replaces the keyring durably. Root writes it for the owner of the folder, who runs the agent. Throws FILE_UNWRITABLE. */
+export function writeKeyring(path: string, keyring: Keyring): void {
+  try {
+    writeAtomically(path, `${JSON.stringify(keyring, null, 2)}\n`, 0o600, ownerOf(dirname(path)));
+  } catch (error) {
+    throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });
+  }
+}
+
+/** Whose a file in this folder must be, when root writes it; undefined when it is the writer's own in any case. */
+export function ownerOf(folder: string): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const { uid, gid } = statSync(folder);
+  return uid === 0 ? undefined : { uid, gid };
+}
+
+type Check = (value: unknown) => boolean;
+interface Shape {
+  [name: string]: Check | Shape | [Shape] | { orNull: Shape };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const text: Check = (value) => typeof value === 'string';
+const textOrNull: Check = (value) => value === null || typeof value === 'string';
+const maybeText: Check = (value) => value === undefined || typeof value === 'string';
+const time: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
+const timeOrNull: Check = (value) => value === null || time(value);
+const oneOf =
+  (...names: string[]): Check =>
+  (value) =>
+    names.includes(value as string);
+const mark: Check = (value) => typeof value === 'string' && /^[0-9a-f]{12}$/.test(value);
+const markOrNull: Check = (value) => value === null || mark(value);
+const hash: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+const texts: Check = (value) =>
+  isObject(value) && Object.entries(value).every(([name, one]) => /^api\.\w+$/.test(name) && typeof one === 'string');
+
+const KEY: Shape & Record<keyof KeptKey, Check> = {
+  fingerprint: mark,
+  origin: oneOf('made', 'keypair', 'pasted', 'minted', 'rollback', 'found'),
+  values: texts,
+  since: time,
+  valid_until: timeOrNull,
+};
+
+const KEYRING: Shape = {
+  v: (value) => value === 1,
+  service: { orNull: { endpoint: text, service_id: textOrNull, server_id: textOrNull } },
+  current: { orNull: KEY },
+  next: { orNull: KEY },
+  previous: { orNull: KEY },
+  quarantine: [{ ...KEY, reason: text }],
+  rotation: {
+    orNull: {
+      id: text,
+      state: oneOf('INTENT', 'STAGED', 'PROVEN', 'COMMITTED', 'ADOPTED', 'RETIRING'),
+      source: oneOf('made', 'keypair', 'pasted', 'minted', 'rollback'),
+      policy: oneOf('immediate', 'grace', 'multi'),
+      from: mark,
+      to: markOrNull,
+      started: time,
+      changed: time,
+      actor: text,
+      idempotency_key: maybeText,
+      retire_at: timeOrNull,
+      problem: textOrNull,
+    },
+  },
+  audit: {
+    orNull: {
+      seq: (value) => Number.isSafeInteger(value) && (value as number) > 0,
+      time,
+      actor: text,
+      event: text,
+      rotation: textOrNull,
+      from: markOrNull,
+      to: markOrNull,
+      reason: text,
+      prev: hash,
+      hash,
+    },
+  },
+};
+
+/** The first fault of a value, with its place in it. */
+function faultIn(value: Record<string, unknown>, shape: Shape, place: string): string | undefined {
+  const foreign = Object.keys(value).find((name) => !Object.hasOwn(shape, name));
+  if (foreign !== undefined) return `${place || 'it'} holds something unknown`;
+  for (const [name, expected] of Object.entries(shape)) {
+    const found = value[name];
+    const at = place ? `${place}.${name}` : name;
+    const fault = faultOf(found, expected, at);
+    if (fault) return fault;
+  }
+  return undefined;
+}
+
+function faultOf(found: unknown, expected: Shape[string], at: string): string | undefined {
+  const wrong = `\`${at}\` is not what belongs there`;
+  if (typeof expected === 'function') return expected(found) ? undefined : wrong;
+  if (Array.isArray(expected)) {
+    if (!Array.isArray(found)) return wrong;
+    return found.map((one, index) => (isObject(one) ? faultIn(one, expected[0], `${at}[${index}]`) : wrong)).find(Boolean);
+  }
+  const optional = 'orNull' in expected ? (expected.orNull as Shape) : undefined;
+  if (optional && found === null) return undefined;
+  return isObject(found) ? faultIn(found, optional ?? (expected as Shape), at) : wrong;
+}

@@ -1,0 +1,94 @@
+import { closeSync, existsSync, fchownSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { KEYRING, type Keyring } from '../credentials/keyring.ts';
+import { ownerOf, readKeyring, writeKeyring } from '../credentials/keyring-file.ts';
+import { type Opening, openSecret } from '../secrets/open.ts';
+import { sealHere } from '../secrets/seal.ts';
+import { syncFolder } from '../support/atomic.ts';
+import { detailOf, ScoutError } from '../support/errors.ts';
+import type { AuditLine } from './journal.ts';
+import type { KeyringStore } from './ports.ts';
+
+/** Name of the audit log in the state folder. */
+export const AUDIT = 'audit.jsonl';
+
+/** A line is some 400 bytes; where the last one begins is found within this. */
+const TAIL_BYTES = 65_536;
+
+/** Whether keys are sealed in the keyring: wherever the agent is known to be able to open them. */
+export function decideSealing(known: { configuredIsSealed: boolean; sameOwner: boolean; agentOpensSealed: boolean }): boolean {
+  return known.configuredIsSealed || known.sameOwner || known.agentOpensSealed;
+}
+
+/** The keyring and the audit log of a state folder. */
+export class FileKeyringStore implements KeyringStore {
+  readonly #folder: string;
+  readonly #options: { sealed: boolean; opening: Opening };
+
+  constructor(folder: string, options: { sealed: boolean; opening: Opening }) {
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  read(): Keyring {
+    return readKeyring(join(this.#folder, KEYRING));
+  }
+
+  write(keyring: Keyring): void {
+    writeKeyring(join(this.#folder, KEYRING), keyring);
+  }
+
+  append(line: AuditLine): void {
+    const path = join(this.#folder, AUDIT);
+    try {
+      this.#append(path, line);
+    } catch (error) {
+      throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });
+    }
+  }
+
+  seal(name: string, text: string): string {
+    if (!this.#options.sealed) return text;
+    const made = sealHere(name, text, this.#options.opening);
+    if ('fault' in made) throw ScoutError.of(made.fault);
+    return made.token;
+  }
+
+  open(name: string, kept: string): string {
+    const opened = openSecret({ label: name, field: name, text: kept }, this.#options.opening);
+    if (!opened.ok) throw ScoutError.of(opened.problem);
+    return opened.value;
+  }
+
+  #append(path: string, line: AuditLine): void {
+    const isNew = !existsSync(path);
+    const fd = openSync(path, 'a+', 0o600);
+    try {
+      const owner = isNew ? ownerOf(this.#folder) : undefined;
+      if (owner) fchownSync(fd, owner.uid, owner.gid);
+      const { last, torn } = tailOf(fd);
+      if (last?.hash === line.hash) return;
+      // What a crash left of a line is ended, so that the next one stands by itself.
+      writeSync(fd, `${torn ? '\n' : ''}${JSON.stringify(line)}\n`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    if (isNew) syncFolder(this.#folder);
+  }
+}
+
+/** The last whole line of the log, where it can be read, and whether a broken one follows it. */
+function tailOf(fd: number): { last: { hash?: unknown } | undefined; torn: boolean } {
+  const { size } = fstatSync(fd);
+  const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
+  readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+  const text = bytes.toString('utf8');
+  const lines = text.split('\n');
+  const rest = lines.pop() ?? '';
+  try {
+    return { last: JSON.parse(lines.at(-1) ?? '') as { hash?: unknown }, torn: rest !== '' };
+  } catch {
+    return { last: undefined, torn: rest !== '' };
+  }
+}
