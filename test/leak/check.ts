@@ -137,11 +137,11 @@ export async function sealing(hunt: Hunt): Promise<Record<string, unknown>> {
   };
   note('encrypt-value, stdin', await hunt.agent('encrypt-value, stdin', ['encrypt-value'], { input: needles.key('sealed, stdin') }));
   const typed = needles.key('sealed, typed');
-  note('encrypt-value, typed', await hunt.typed('encrypt-value, typed', AGENT, ['encrypt-value'], 'Value of api.key', typed));
+  note('encrypt-value, typed', await hunt.typed('encrypt-value, typed', AGENT, ['encrypt-value'], ['Value of api.key', typed]));
   const interrupted = `${needles.key('interrupted')}\u0003`;
   note(
     'encrypt-value, interrupted',
-    await hunt.typed('encrypt-value, interrupted', AGENT, ['encrypt-value'], 'Value of api.key', interrupted),
+    await hunt.typed('encrypt-value, interrupted', AGENT, ['encrypt-value'], ['Value of api.key', interrupted]),
   );
   // What was sealed in place is no longer in the file, and must be nowhere else.
   const inPlace = needles.key('sealed, in place');

@@ -71,7 +71,7 @@ export async function people(hunt: Hunt): Promise<void> {
   expect((await hunt.hubCommand('user add', ['user', 'add', 'ada', '--role', 'admin'], { input: password })).status).toBe(0);
   const typed = needles.password('typed twice', 'password');
   const other = ['user', 'add', 'eve', '--role', 'member', '--data', hunt.bench.data];
-  await hunt.typed('user add, typed', HUB, other, 'Password: ', `${typed}\r${typed}x`);
+  await hunt.typed('user add, typed', HUB, other, ['Password: ', typed], ['Once more: ', `${typed}x`]);
   const form = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
   const headers = { 'content-type': 'application/x-www-form-urlencoded', origin: hunt.bench.endpoint, accept: 'text/html' };
   const guess = needles.password('guessed', 'password');

@@ -150,12 +150,14 @@ export class Hunt {
     return left;
   }
 
-  /** Types at the prompt of a command on a terminal. */
-  async typed(label: string, program: string, args: string[], prompt: string, text: string): Promise<Ended> {
+  /** Types at the prompts of a command on a terminal, each once it stands there. */
+  async typed(label: string, program: string, args: string[], ...answers: [prompt: string, text: string][]): Promise<Ended> {
     const line = [process.execPath, program, ...args].map((part) => `'${part}'`).join(' ');
     const left = this.#spawn(label, '', [], { through: ['script', '-qec', line, '/dev/null'] });
-    await left.said(prompt);
-    left.child.stdin?.write(`${text}\r`);
+    for (const [prompt, text] of answers) {
+      await left.said(prompt);
+      left.child.stdin?.write(`${text}\r`);
+    }
     return left.ended;
   }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mistakes, readers, sealing } from './check.ts';
 import { hubDies, keyCommands, people, requests } from './hub.ts';
 import { type Allowed, Hunt } from './hunt.ts';
+import { refusals, rotations } from './rotate.ts';
 import { echoed, lives, uncaught } from './run.ts';
 
 /*
@@ -33,6 +34,7 @@ const ALLOWED: Allowed[] = [
     kinds: ['key of the hub'],
     reason: 'memory of an agent that runs with core dumps allowed; the unit has LimitCORE=0',
   },
+  { place: /^output: sign-in, swapped$/, kinds: ['password'], reason: 'the form goes back, to whoever typed it, with the name filled in' },
   { place: /^keys\/(host|other)\.key$/, kinds: ['host key'], reason: 'its own file, which only its owner can read' },
 ];
 
@@ -56,6 +58,12 @@ it('goes through faults that nobody catches', { timeout: 60_000 }, () => uncaugh
 it('goes through services that repeat what they are sent', { timeout: 300_000 }, async () => {
   expect(await echoed(hunt)).toBeGreaterThan(50);
 });
+
+it('goes through rotations', { timeout: 180_000 }, async () => {
+  process.stdout.write(`${JSON.stringify(await rotations(hunt))}\n`);
+});
+
+it('goes through rotations that are refused', { timeout: 180_000 }, () => refusals(hunt));
 
 it('goes through the hub', { timeout: 120_000 }, async () => {
   await requests(hunt);

@@ -88,10 +88,10 @@ export async function uncaught(hunt: Hunt): Promise<void> {
 }
 
 /** How many ways the service below has to refuse. */
-const ANSWERS = 8;
+export const ANSWERS = 8;
 
 /** Repeats whatever it was sent, in each way in which a service can refuse. */
-class Echo {
+export class Echo {
   readonly #hunt: Hunt;
   readonly #server: Server;
   readonly ca: string;
