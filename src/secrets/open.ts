@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Place, type Problem, problem, ScoutError } from '../support/errors.ts';
 import { hideKeys } from '../support/hide.ts';
-import { formFault, isSealed, unseal } from './envelope.ts';
+import { formFault, isSealed, looksSealed, unseal } from './envelope.ts';
 import { findHostKey, readHostKey, type Where } from './host-key.ts';
 import { sealingMachine } from './machine.ts';
 import { recordOf } from './machines.ts';
@@ -37,7 +37,7 @@ export const sealedField = (field: string): string => field.replace(/\[\d+\]/, '
  * $CREDENTIALS_DIRECTORY, anything else is the secret itself. The value never gets into a problem.
  */
 export function openSecret(secret: Secret, where: Opening, place: Place = {}): Opened {
-  if (isSealed(secret.text)) return openSealed(secret, where, place);
+  if (looksSealed(secret.text)) return openSealed(secret, where, place);
   if (secret.text.startsWith('systemd-cred:')) return openCredential(secret, where.env, place);
   return { ok: true, value: secret.text, files: [] };
 }

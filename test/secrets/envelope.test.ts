@@ -5,16 +5,10 @@ import { settingsOf, shapeAt, shapeOf } from '../../src/config/shape.ts';
 import { type Binding, formFault, isSealed, SEALED_FIELDS, seal, unseal } from '../../src/secrets/envelope.ts';
 import { sealingId } from '../../src/support/machine-id.ts';
 
-/*
- * {same, other host.key} × {same, other machine id} × {field, version, each bit flipped}: the code for each is worked out
- * here from the promise alone, and nothing opens but the untouched token where it was made and for what it was made.
- */
+/* The envelope by itself, quickly; every way in which a token can be wrong is tried by test/envelope. */
 
 const binding = (hostKey = randomBytes(32)): Binding => ({ hostKey, machine: sealingId(randomBytes(16).toString('hex')) });
 const here = binding();
-const elsewhere: Binding = { ...here, hostKey: randomBytes(32) };
-const reinstalled: Binding = { ...here, machine: binding().machine };
-const otherHost = binding();
 const codeOf = (where: Binding, field: string, token: string) => {
   const opened = unseal(where, field, token);
   return opened.ok ? 'opened' : opened.code;
@@ -42,69 +36,12 @@ describe('a sealed value', () => {
     );
   });
 
-  it.each([
-    ['here', here, 'opened'],
-    ['with another host key', elsewhere, 'SEALED_ELSEWHERE'],
-    ['under another machine id', reinstalled, 'SEALED_MACHINE'],
-    ['with both others', otherHost, 'SEALED_ELSEWHERE'],
-  ] as const)('%s: in each field, the exact code', (_, where, own) => {
-    for (const field of SEALED_FIELDS) {
-      const token = seal(here, field, 'canary');
-      for (const asked of [...SEALED_FIELDS, 'api.endpoint']) {
-        const fieldCode = asked === field ? 'opened' : 'SEALED_FIELD';
-        expect(codeOf(where, asked, token)).toBe(own === 'opened' ? fieldCode : own);
-      }
-    }
-  });
-
   it('says which field a value was made for', () => {
     expect(unseal(here, 'proxy', seal(here, 'api.key', 'x'))).toMatchObject({ code: 'SEALED_FIELD', params: { other: 'api.key' } });
   });
-
-  it.each(['v0', 'v2', 'v11'])('of version %s is told as such, whatever follows', (version) => {
-    for (const where of [here, elsewhere, reinstalled, otherHost]) {
-      expect(codeOf(where, 'api.key', seal(here, 'api.key', 'x').replace('v1', version))).toBe('SEALED_VERSION');
-      expect(codeOf(where, 'api.key', `enc:${version}:of a later time`)).toBe('SEALED_VERSION');
-    }
-    expect(codeOf(here, 'api.key', seal(here, 'api.key', 'x').replace('hkdf', 'argon2id'))).toBe('SEALED_VERSION');
-  });
 });
 
-/** What a changed token must be answered with, by where the change is. */
-function expected(where: Binding, original: string, changed: string): string {
-  const [prefix, version = '', kdf = '', keyId = '', hostId = '', body = ''] = changed.split(':');
-  const parts = original.split(':');
-  if (prefix !== 'enc' || !/^v\d+$/.test(version)) return 'SEALED_MALFORMED';
-  if (version !== 'v1') return 'SEALED_VERSION';
-  if (changed.split(':').length !== 6 || !/^[a-z0-9-]+$/.test(kdf)) return 'SEALED_MALFORMED';
-  if (kdf !== 'hkdf') return 'SEALED_VERSION';
-  if (!/^[0-9a-f]{8}$/.test(keyId) || !/^[0-9a-f]{8}$/.test(hostId)) return 'SEALED_MALFORMED';
-  const bytes = Buffer.from(body, 'base64url');
-  if (!/^[\w-]*$/.test(body) || bytes.toString('base64url') !== body || bytes.length < 44) return 'SEALED_MALFORMED';
-  if (keyId !== parts[3] || !Buffer.from(where.hostKey).equals(here.hostKey)) return 'SEALED_ELSEWHERE';
-  if (hostId !== parts[4] || !Buffer.from(where.machine).equals(here.machine)) return 'SEALED_MACHINE';
-  return 'SEALED_TAMPERED';
-}
-
 describe('a changed token', () => {
-  const places: [string, Binding][] = [
-    ['here', here],
-    ['with another host key', elsewhere],
-    ['under another machine id', reinstalled],
-    ['with both others', otherHost],
-  ];
-  it.each(places)('%s: each bit of its text flipped, never opens, and has the exact code', (_, where) => {
-    for (const field of SEALED_FIELDS) {
-      const token = seal(here, field, 'a secret of some length');
-      for (let bit = 0; bit < token.length * 8; bit++) {
-        const bytes = Buffer.from(token, 'latin1');
-        bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
-        const changed = bytes.toString('latin1');
-        expect(`${bit} ${codeOf(where, field, changed)}`).toBe(`${bit} ${expected(where, token, changed)}`);
-      }
-    }
-  });
-
   it('each bit of its bytes flipped, never opens', () => {
     const token = seal(here, 'api.key', 'k'.repeat(64));
     const head = token.slice(0, token.lastIndexOf(':') + 1);

@@ -109,7 +109,7 @@ describe('the host key', () => {
     expect(findHostKey(user)).toBe(file);
     expect(ensureHostKey(user, {}).file).toBe(path.join(root, 'home/scout-agent/host.key'));
     expect(findHostKey(user)).toBe(path.join(root, 'home/scout-agent/host.key'));
-    expect(findHostKey({ uid: 1000, env: { HOME: '/home/a' } })).toBe('/home/a/.config/scout-agent/host.key');
+    expect(findHostKey({ uid: 1000, env: { HOME: '/home/a' }, root: '/nowhere' })).toBe('/home/a/.config/scout-agent/host.key');
   });
 
   it('is read by nobody who may not', () => {
