@@ -16,8 +16,9 @@ const CALLS = [
 ].join(',');
 
 /** One call of a run, as it was traced. */
-interface Call {
-  /** Which one it is, from 1. */
+export interface Call {
+  name: string;
+  /** Which one of this name it is, from 1: strace counts each name by itself. */
   number: number;
   text: string;
 }
@@ -34,13 +35,20 @@ export async function trace(args: string[], input: string, file: string): Promis
   const done = await strace(['-y', '-o', file], args, input);
   const lines = readFileSync(file, 'latin1').split('\n');
   rmSync(file);
-  const calls = lines.filter((line) => /^\w+\(/.test(line)).map((text, index) => ({ number: index + 1, text }));
+  const counts = new Map<string, number>();
+  const calls = lines.flatMap((text) => {
+    const name = /^(\w+)\(/.exec(text)?.[1];
+    if (name === undefined) return [];
+    const number = (counts.get(name) ?? 0) + 1;
+    counts.set(name, number);
+    return [{ name, number, text }];
+  });
   return { calls, done };
 }
 
-/** Runs a command and kills it on its way into the call of this number. */
-export function killAt(number: number, args: string[], input: string): Promise<Killed> {
-  return strace(['-o', '/dev/null', '-e', `inject=${CALLS}:signal=KILL:when=${number}`], args, input);
+/** Runs a command and kills it on its way into a call. */
+export function killAt({ name, number }: Pick<Call, 'name' | 'number'>, args: string[], input: string): Promise<Killed> {
+  return strace(['-o', '/dev/null', '-e', `inject=${name}:signal=KILL:when=${number}`], args, input);
 }
 
 /**

@@ -56,7 +56,8 @@ export class Needles {
   /** Has a secret looked for; returns it. */
   add(kind: Kind, label: string, secret: string | Buffer): string {
     const bytes = Buffer.from(secret);
-    const id = `${kind} ${bytes.toString('hex')}`;
+    // Under the kind it was first known by.
+    const id = bytes.toString('hex');
     if (!this.#seen.has(id)) {
       this.#seen.add(id);
       this.#canaries.push({ kind, label, bytes });
