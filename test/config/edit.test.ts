@@ -19,170 +19,24 @@ import { describe, expect, it } from 'vitest';
 import { editText, valueAt } from '../../src/config/edit/edit.ts';
 import { readOriginal, replaceOriginal } from '../../src/config/edit/replace.ts';
 import { applyEdits, planEdits } from '../../src/config/edit/target.ts';
+import { type Made, made, placeIn, secret } from './generate.ts';
 import { freshKey, Scratch } from './scratch.ts';
 
-/* Configurations made piece by piece, so that the text wanted after the edit is known without the editor's help. */
-
 const TOKEN = 'enc:v1:hkdf:0123abcd:4567cdef:Zm9vYmFy-_x';
-const eol = fc.constantFrom('\n', '\r\n');
-const word = fc.stringMatching(/^[a-z][a-z0-9]{0,10}$/);
-const prose = fc.stringMatching(/^[ -~]{0,30}$/);
-/** A secret as people have them: a key, a passphrase with all of the keyboard, something beyond ASCII. */
-const secret = fc.oneof(
-  fc.stringMatching(/^[0-9a-f]{64}$/),
-  fc.stringMatching(/^[!-~]{1,40}$/),
-  fc.stringMatching(/^[!-~][ -~]{0,30}[!-~]$/),
-  fc.stringMatching(/^[a-zäöß€😀]{1,20}$/u),
-);
-
-interface Made {
-  before: string;
-  /** The value as written, with its quotes, and where it begins. */
-  raw: string;
-  after: string;
-  value: string;
-  wanted: string;
-}
-
-const at = ({ before }: Made) => {
-  const lines = before.split('\n');
-  return { line: lines.length, column: (lines.at(-1) as string).length + 1 };
-};
 
 function holds(format: 'env' | 'yaml' | 'toml', made: Made): void {
+  const place = placeIn(made);
   const text = made.before + made.raw + made.after;
-  const place = at(made);
   expect(valueAt(format, text, place)).toBe(made.value);
-  expect(editText(format, text, { ...place, to: TOKEN })).toEqual({ ok: true, text: made.before + made.wanted + made.after });
+  expect(editText(format, text, { ...place, to: TOKEN })).toEqual({ ok: true, text: made.before + made.wanted(TOKEN) + made.after });
 }
 
 const runs = { numRuns: Number(process.env.EDIT_RUNS ?? 400) };
 
 describe('one value replaced, and nothing else', () => {
-  const envLine = fc.oneof(
-    fc
-      .tuple(
-        word,
-        prose.filter((text) => !/[\\"']/.test(text)),
-      )
-      .map(([name, value]) => `X${name.toUpperCase()}=${value}`),
-    prose.filter((text) => !text.includes('\\')).map((text) => `# ${text}`),
-    fc.constantFrom('', '   ', '; old', 'XQ="two\nlines" ', "XS='it # is'", 'export XE=1', 'XC=a\\\n  b'),
-  );
-  const envValue = secret.chain((value) =>
-    fc.constantFrom(
-      { value, raw: `"${value.replace(/["\\$`]/g, '\\$&')}"`, wanted: `"${TOKEN}"` },
-      ...(value.includes("'") ? [] : [{ value, raw: `'${value}'`, wanted: `'${TOKEN}'` }]),
-      { value, raw: value.replace(/[\\"']/g, '\\$&'), wanted: TOKEN },
-    ),
-  );
-  it('in an environment file', () => {
-    const file = fc.record({
-      above: fc.array(envLine),
-      below: fc.array(envLine),
-      end: eol,
-      it: envValue,
-      tail: fc.constantFrom('', ' ', '\t '),
-    });
+  it.each(['env', 'yaml', 'toml'] as const)('in %s', (format) => {
     fc.assert(
-      fc.property(
-        file,
-        fc.constantFrom('SCOUT_API_KEY=', 'export SCOUT_API_KEY=', ' SCOUT_API_KEY = '),
-        ({ above, below, end, it, tail }, name) => {
-          const lines = (all: string[]) => all.map((line) => line + end).join('');
-          holds('env', { ...it, before: lines(above) + name, after: tail + end + lines(below) });
-        },
-      ),
-      runs,
-    );
-  });
-
-  const yamlMore = fc.uniqueArray(
-    fc.tuple(
-      word,
-      fc.constantFrom(
-        ' a # why',
-        ' "q: \\" #"',
-        " 'it''s'",
-        ' |\n    two\n     lines\n',
-        ' >-\n    folded\n    text',
-        ' [a, {b: c}]',
-        ' &x v',
-        ' !!str 1',
-        '',
-      ),
-    ),
-    { selector: ([name]) => name, maxLength: 5 },
-  );
-  const yamlValue = secret.chain((value) =>
-    fc.constantFrom(
-      { value, raw: JSON.stringify(value), wanted: `"${TOKEN}"` },
-      { value, raw: `'${value.replaceAll("'", "''")}'`, wanted: `'${TOKEN}'` },
-      ...(/^[a-z][\w]*$/.test(value) ? [{ value, raw: value, wanted: TOKEN }] : []),
-      { value: `${value}\n`, raw: `|\n      ${value}`, wanted: TOKEN },
-      { value, raw: `>-\n      ${value}`, wanted: TOKEN },
-    ),
-  );
-  it('in YAML', () => {
-    const file = fc.record({ above: yamlMore, below: yamlMore, end: eol, it: yamlValue, comment: prose, blank: fc.boolean() });
-    fc.assert(
-      fc.property(file, ({ above, below, end, it, comment, blank }) => {
-        const lines = (all: [string, string][], prefix: string) => all.map(([name, value]) => `  ${prefix}${name}:${value}\n`).join('');
-        const crlf = (text: string) => text.replaceAll('\n', end);
-        // A comment after a block would be part of it.
-        const note = /^[|>]/.test(it.raw) ? '' : `  # ${comment}`;
-        const before = crlf(`# ${comment}\nx0:\n${lines(above, 'x')}${blank ? '\n' : ''}api:\n  endpoint: e # c\n  key: `);
-        holds('yaml', {
-          ...it,
-          raw: crlf(it.raw),
-          before,
-          after: crlf(`${note}\n${lines(below, 'b')}${blank ? '\n\n' : ''}last: [1, 2.50]\n`),
-        });
-      }),
-      runs,
-    );
-  });
-
-  const tomlMore = fc.uniqueArray(
-    fc.tuple(
-      word,
-      fc.constantFrom(
-        '"a" # why',
-        "'C:\\x'",
-        '"""\nmany "" lines\\\n  here"""',
-        "'''\n raw ' '''",
-        '[ "a", # one\n  "b" ]',
-        '{ a = 1, b.c = "]" }',
-        '1979-05-27',
-        '0x_ff'.replace('_', ''),
-        '1e3',
-      ),
-    ),
-    { selector: ([name]) => name, maxLength: 5 },
-  );
-  const tomlValue = secret.chain((value) =>
-    fc.constantFrom(
-      { value, raw: JSON.stringify(value), wanted: JSON.stringify(TOKEN) },
-      { value, raw: `"""${JSON.stringify(value).slice(1, -1)}"""`, wanted: JSON.stringify(TOKEN) },
-      { value, raw: `"""\n${JSON.stringify(value).slice(1, -1)}"""`, wanted: JSON.stringify(TOKEN) },
-      ...(value.includes("'")
-        ? []
-        : [
-            { value, raw: `'${value}'`, wanted: `'${TOKEN}'` },
-            { value, raw: `'''${value}'''`, wanted: `'${TOKEN}'` },
-          ]),
-    ),
-  );
-  it('in TOML', () => {
-    const file = fc.record({ above: tomlMore, below: tomlMore, end: eol, it: tomlValue, comment: prose, dotted: fc.boolean() });
-    fc.assert(
-      fc.property(file, ({ above, below, end, it, comment, dotted }) => {
-        const lines = (all: [string, string][], prefix: string) => all.map(([name, value]) => `${prefix}${name} = ${value}\n`).join('');
-        const crlf = (text: string) => text.replaceAll('\n', end);
-        const head = dotted ? 'api . "key" = ' : '[ api ]\n\tendpoint = "x"\n  key =   ';
-        const before = crlf(`# ${comment}\n${lines(above, 'x')}${head}`);
-        holds('toml', { ...it, raw: crlf(it.raw), before, after: crlf(`\t# ${comment}\n[b]\n${lines(below, 'b')}`) });
-      }),
+      fc.property(made[format](secret, 'anything'), (one) => holds(format, one)),
       runs,
     );
   });
@@ -196,7 +50,7 @@ describe('one value replaced, and nothing else', () => {
     fc.assert(
       fc.property(fc.constantFrom('env', 'yaml', 'toml'), fc.string({ unit: 'binary', maxLength: 40 }), (format, to) => {
         const [before, raw, after] = texts[format as keyof typeof texts];
-        const place = at({ before } as Made);
+        const place = placeIn({ before });
         const edited = editText(format as 'env', before + raw + after, { ...place, to });
         if (edited.ok) expect(valueAt(format as 'env', edited.text, place)).toBe(to);
         else expect(/^[!-~]+$/.test(to)).toBe(false);
