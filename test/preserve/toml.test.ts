@@ -1,0 +1,3 @@
+import { preserves } from './preserves.ts';
+
+preserves('toml');
