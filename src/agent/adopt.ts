@@ -12,14 +12,15 @@ export interface Adopting {
   reload(): Promise<string | null>;
   /** Fingerprint of the key that the configuration in force holds. */
   configured(): string;
-  held(): boolean;
+  /** Ends a hold: the reading is done. */
+  release(): void;
   /** Sends something with the configured key, now. */
   send(): Promise<void>;
 }
 
 /**
- * Sends with the key that the configuration holds by now, and tells what the service said to the first request that
- * this very key carried. Answers at once, `pending`, where nothing can be sent with it.
+ * Sends with the key that the configuration holds by now, ending a hold, and tells what the service said to the first
+ * request that this very key carried. Answers at once, `pending`, where the configuration in force holds another one.
  */
 export async function adopt(agent: Adopting, fingerprint: string): Promise<AdoptReport> {
   const { promise, resolve } = Promise.withResolvers<AdoptReport>();
@@ -33,7 +34,8 @@ export async function adopt(agent: Adopting, fingerprint: string): Promise<Adopt
     if (fault !== null) return pending(`the new configuration is not in force: ${fault}`);
     const configured = agent.configured();
     if (configured !== fingerprint) return pending(`the configuration it reads holds ${configured}, not ${fingerprint}`);
-    if (agent.held()) return pending('its heartbeats are held back');
+    // Only now: what it would have sent before, it would have sent with the old key.
+    agent.release();
     timer = setTimeout(() => resolve(pending(`no answer within ${ANSWER_MS / 1_000} s`)), ANSWER_MS);
     await agent.send();
     return await promise;

@@ -226,7 +226,7 @@ export class Agent {
         listen: (listener) => this.onSent((to, _batch, outcome) => to === PRIMARY && listener(outcome)),
         reload: async () => ((await this.reload()).ok ? null : this.#problem),
         configured: () => this.#keys.configured,
-        held: () => this.#deliveries.held,
+        release: () => this.#deliveries.release(),
         send: async () => {
           this.#keys.restart();
           if (this.#spool.depth(PRIMARY) === 0) await this.#sampler.sample();

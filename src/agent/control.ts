@@ -15,7 +15,7 @@ export type ControlRequest =
   /** Sends nothing to the service until `release`, or until `ms` have passed; answered once nothing is in flight. */
   | { command: 'hold'; ms: number }
   | { command: 'release' }
-  /** Reads the configuration and sends with the key found there; answered once the service took, or refused, a heartbeat with it. */
+  /** Reads the configuration, ends a hold when this key stands there, and sends; answered once the service took, or refused, a heartbeat with it. */
   | { command: 'adopt'; fingerprint: string };
 
 /** What `status --json` prints. */

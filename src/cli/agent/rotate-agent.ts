@@ -33,16 +33,9 @@ export class AgentBySocket implements RunningAgent {
   }
 
   async adopt(fingerprint: string): ReturnType<RunningAgent['adopt']> {
-    let reloaded: ControlResults['reload'] | undefined;
     try {
-      reloaded = await this.#ask({ command: 'reload' }, SLOW_MS);
-      if (!reloaded) return { kind: 'absent', detail: 'no agent runs here' };
-      const fault = reloaded.problems.find(({ severity }) => severity === 'error');
-      if (!reloaded.ok) return { kind: 'pending', detail: fault?.message ?? 'it does not take its configuration up' };
-      // Only now: what it would have sent before, it would have sent with the old key.
-      await this.release();
       const report = await this.#ask({ command: 'adopt', fingerprint }, SLOW_MS);
-      return report ? { kind: report.outcome, detail: report.detail } : { kind: 'absent', detail: 'the agent has just ended' };
+      return report ? { kind: report.outcome, detail: report.detail } : { kind: 'absent', detail: 'no agent runs here' };
     } catch (error) {
       if (error instanceof ScoutError) return { kind: 'pending', detail: error.problem.message };
       throw error;

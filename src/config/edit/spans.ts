@@ -10,6 +10,9 @@ export interface Span {
 
 /** Text that is the same with and without quotes in every format. */
 const PLAIN = /^[A-Za-z][A-Za-z0-9_.:/+=-]*[A-Za-z0-9_=-]$/;
+/** Hexadecimal that no reader takes for a number: with a letter that is not the `e` of an exponent. */
+const HEX = /^[0-9a-f]*[a-df][0-9a-f]*$/i;
+const isPlain = (value: string): boolean => PLAIN.test(value) || HEX.test(value);
 /** Words that are no text to some reader of YAML. */
 const YAML_WORDS = /^(true|false|null|yes|no|on|off|y|n)$/i;
 
@@ -37,7 +40,7 @@ export function envSpan(text: string, start: number): Span {
   const double = (value: string) => `"${value.replace(/["\\$`]/g, '\\$&')}"`;
   const write = (value: string) => {
     if (style === "'" && !value.includes("'")) return `'${value}'`;
-    return style === '' && PLAIN.test(value) ? value : double(value);
+    return style === '' && isPlain(value) ? value : double(value);
   };
   return { start, end, write };
 }
@@ -74,7 +77,7 @@ export function yamlSpan(text: string, start: number): Span | undefined {
   const single = found.type === 'QUOTE_SINGLE';
   const bare = found.type !== 'QUOTE_DOUBLE' && !single;
   const write = (value: string) => {
-    if (bare && PLAIN.test(value) && !YAML_WORDS.test(value)) return value;
+    if (bare && isPlain(value) && !YAML_WORDS.test(value)) return value;
     return single && /^[\x20-\x7e]*$/.test(value) ? `'${value.replaceAll("'", "''")}'` : JSON.stringify(value);
   };
   return { start, end, write };
