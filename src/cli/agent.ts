@@ -31,6 +31,7 @@ const VERBS: Record<string, () => Promise<{ verb: Verb }>> = {
   'encrypt-value': () => import('./agent/encrypt-value.ts'),
   rewrap: () => import('./agent/rewrap.ts'),
   rotate: () => import('./agent/rotate.ts'),
+  audit: () => import('./agent/audit.ts'),
   'resolve-config': () => import('./agent/resolve.ts'),
 };
 
