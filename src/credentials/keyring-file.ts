@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { AuditLine } from '../rotation/journal.ts';
 import { writeAtomically } from '../support/atomic.ts';
 import { detailOf, ScoutError } from '../support/errors.ts';
 import { EMPTY_KEYRING, type KeptKey, type Keyring } from './keyring.ts';
@@ -33,6 +34,11 @@ export function parseKeyring(path: string, text: string): Keyring {
   const fault = faultIn(value, KEYRING, '');
   if (fault) throw damaged(fault);
   return value as unknown as Keyring;
+}
+
+/** Whether a value has the shape of a line of the audit log; its hash is another matter. */
+export function isAuditLine(value: unknown): value is AuditLine {
+  return isObject(value) && faultIn(value, AUDIT_LINE, '') === undefined;
 }
 
 /** Replaces the keyring durably. Root writes it for the owner of the folder, who runs the agent. Throws FILE_UNWRITABLE. */
@@ -80,6 +86,19 @@ const KEY: Shape & Record<keyof KeptKey, Check> = {
   valid_until: timeOrNull,
 };
 
+const AUDIT_LINE: Shape & Record<keyof AuditLine, Check> = {
+  seq: (value) => Number.isSafeInteger(value) && (value as number) > 0,
+  time,
+  actor: text,
+  event: text,
+  rotation: textOrNull,
+  from: markOrNull,
+  to: markOrNull,
+  reason: text,
+  prev: hash,
+  hash,
+};
+
 const KEYRING: Shape = {
   v: (value) => value === 1,
   service: { orNull: { endpoint: text, service_id: textOrNull, server_id: textOrNull } },
@@ -103,20 +122,7 @@ const KEYRING: Shape = {
       problem: textOrNull,
     },
   },
-  audit: {
-    orNull: {
-      seq: (value) => Number.isSafeInteger(value) && (value as number) > 0,
-      time,
-      actor: text,
-      event: text,
-      rotation: textOrNull,
-      from: markOrNull,
-      to: markOrNull,
-      reason: text,
-      prev: hash,
-      hash,
-    },
-  },
+  audit: { orNull: AUDIT_LINE },
 };
 
 /** The first fault of a value, with its place in it. */

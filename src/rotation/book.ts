@@ -15,6 +15,7 @@ export class Book {
   readonly #world: Pick<World, 'store' | 'now'>;
   readonly #actor: string;
   #keyring: Keyring;
+  #behind = false;
 
   /** Reads the keyring, and adds the audit line of a change after which the process died. Throws KEYRING_DAMAGED. */
   static open(world: Pick<World, 'store' | 'now'>, actor: string): Book {
@@ -57,11 +58,15 @@ export class Book {
       to: about.to === undefined ? (rotation?.to ?? null) : about.to,
       reason,
     };
+    // A line that could not be added to the log must be there before the next one.
+    if (this.#behind && this.#keyring.audit) this.#world.store.append(this.#keyring.audit);
     const line = link(entry, this.#keyring.audit);
     const keyring = { ...this.#keyring, ...change, audit: line };
     this.#world.store.write(keyring);
     this.#keyring = keyring;
+    this.#behind = true;
     this.#world.store.append(line);
+    this.#behind = false;
   }
 
   /** Moves the rotation on, with what changes beside it in the same write. */

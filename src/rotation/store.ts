@@ -1,11 +1,12 @@
-import { closeSync, existsSync, fchownSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, fchownSync, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KEYRING, type Keyring } from '../credentials/keyring.ts';
-import { ownerOf, readKeyring, writeKeyring } from '../credentials/keyring-file.ts';
+import { isAuditLine, ownerOf, readKeyring, writeKeyring } from '../credentials/keyring-file.ts';
 import { type Opening, openSecret } from '../secrets/open.ts';
 import { sealHere } from '../secrets/seal.ts';
 import { syncFolder } from '../support/atomic.ts';
 import { detailOf, ScoutError } from '../support/errors.ts';
+import { readAudit } from './audit.ts';
 import type { AuditLine } from './journal.ts';
 import type { KeyringStore } from './ports.ts';
 
@@ -30,8 +31,10 @@ export class FileKeyringStore implements KeyringStore {
     this.#options = options;
   }
 
+  /** Where a damaged keyring was moved aside, the log goes on from its last line. */
   read(): Keyring {
-    return readKeyring(join(this.#folder, KEYRING));
+    const keyring = readKeyring(join(this.#folder, KEYRING));
+    return keyring.audit ? keyring : { ...keyring, audit: lastLine(join(this.#folder, AUDIT)) };
   }
 
   write(keyring: Keyring): void {
@@ -62,14 +65,16 @@ export class FileKeyringStore implements KeyringStore {
 
   #append(path: string, line: AuditLine): void {
     const isNew = !existsSync(path);
-    const fd = openSync(path, 'a+', 0o600);
+    // Root writes here in a folder that belongs to another: a link laid there must not lead it elsewhere.
+    const fd = openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
       const owner = isNew ? ownerOf(this.#folder) : undefined;
       if (owner) fchownSync(fd, owner.uid, owner.gid);
-      const { last, torn } = tailOf(fd);
+      const { last, rest } = tailOf(fd);
+      const text = JSON.stringify(line);
       if (last?.hash === line.hash) return;
-      // What a crash left of a line is ended, so that the next one stands by itself.
-      writeSync(fd, `${torn ? '\n' : ''}${JSON.stringify(line)}\n`);
+      // What a crash left of a line is ended, so that the next one stands by itself; it may want its end only.
+      writeFileSync(fd, rest === text ? '\n' : `${rest === '' ? '' : '\n'}${text}\n`);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
@@ -78,17 +83,22 @@ export class FileKeyringStore implements KeyringStore {
   }
 }
 
-/** The last whole line of the log, where it can be read, and whether a broken one follows it. */
-function tailOf(fd: number): { last: { hash?: unknown } | undefined; torn: boolean } {
+/** The last whole line of a log; null where there is none. Throws FILE_UNREADABLE. */
+function lastLine(path: string): AuditLine | null {
+  if (!existsSync(path)) return null;
+  return readAudit(path).findLast(({ line }) => isAuditLine(line))?.line ?? null;
+}
+
+/** The last line that was ended, where it can be read, and what follows it. */
+function tailOf(fd: number): { last: { hash?: unknown } | undefined; rest: string } {
   const { size } = fstatSync(fd);
   const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
   readSync(fd, bytes, 0, bytes.length, size - bytes.length);
-  const text = bytes.toString('utf8');
-  const lines = text.split('\n');
+  const lines = bytes.toString('utf8').split('\n');
   const rest = lines.pop() ?? '';
   try {
-    return { last: JSON.parse(lines.at(-1) ?? '') as { hash?: unknown }, torn: rest !== '' };
+    return { last: JSON.parse(lines.at(-1) ?? '') as { hash?: unknown }, rest };
   } catch {
-    return { last: undefined, torn: rest !== '' };
+    return { last: undefined, rest };
   }
 }
