@@ -1,13 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Candidate } from '../../agent/checker.ts';
 import type { Config } from '../../config/schema.ts';
 import { KEYRING, type KeptKey, type Keyring } from '../../credentials/keyring.ts';
+import { readKeyring } from '../../credentials/keyring-file.ts';
 import { type Values, withValues } from '../../credentials/values.ts';
 import { findHostKey, readHostKey, type Where } from '../../secrets/host-key.ts';
 import { sealingMachine } from '../../secrets/machine.ts';
 import { type Opening, openSecret } from '../../secrets/open.ts';
-import { detailOf, type Problem, problem, ScoutError } from '../../support/errors.ts';
+import { type Problem, ScoutError } from '../../support/errors.ts';
 
 /** The keys of the keyring that open here, for the service of this configuration, and a warning when some cannot be had. */
 export interface Candidates {
@@ -25,15 +25,16 @@ export function readCandidates(config: Config, opening: Opening): Candidates {
   const path = join(config.state_dir, KEYRING);
   const found: Candidates = { candidates: [], problems: [], path };
   try {
-    const keyring = parse(path);
-    if (!keyring?.service || !sameService(keyring.service.endpoint, config.api.endpoint)) return found;
+    const keyring = readKeyring(path);
+    if (!keyring.service || !sameService(keyring.service.endpoint, config.api.endpoint)) return found;
     for (const [slot, key] of slots(keyring)) {
       const values = openValues(key, path, opening);
       if ('problem' in values) found.problems = [{ ...values.problem, severity: 'warning' }];
       else found.candidates.push({ slot, api: settings(config.api, values.values) });
     }
   } catch (error) {
-    found.problems = [problem('KEYRING_DAMAGED', { path, detail: detailOf(error) }, {}, 'warning')];
+    if (!(error instanceof ScoutError)) throw error;
+    found.problems = [{ ...error.problem, severity: 'warning' }];
   }
   return found;
 }
@@ -47,22 +48,6 @@ export function opensSealed(where: Where): boolean {
   } catch (error) {
     if (error instanceof ScoutError) return false;
     throw error;
-  }
-}
-
-function parse(path: string): Keyring | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    return JSON.parse(text) as Keyring;
-  } catch {
-    // The parser's own message quotes the text.
-    throw new Error('it is not JSON');
   }
 }
 
