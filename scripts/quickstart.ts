@@ -201,6 +201,7 @@ async function start(): Promise<void> {
   key              fingerprint ${status.key.fingerprint}
   the agent says   node bin/scout-agent.js status --config ${shown(files.config)}
   its log          ${shown(files.agentState)}/agent.log
+  replace its key  node bin/scout-agent.js rotate --config ${shown(files.config)}
   stop it all      npm run quickstart:stop`);
 }
 
