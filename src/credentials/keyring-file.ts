@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AuditLine } from '../rotation/journal.ts';
@@ -30,11 +31,21 @@ export function parseKeyring(path: string, text: string): Keyring {
     throw damaged('it is not JSON; it was cut, or overwritten');
   }
   if (!isObject(value)) throw damaged('it holds no object');
-  if (value.v !== 1) throw damaged(`it is of version ${Number(value.v)}, and this agent knows 1`);
-  const fault = faultIn(value, KEYRING, '');
+  const { checksum, ...keyring } = value;
+  if (keyring.v !== 1) throw damaged(`it is of version ${Number(keyring.v)}, and this agent knows 1`);
+  const fault = faultIn(keyring, KEYRING, '');
   if (fault) throw damaged(fault);
-  return value as unknown as Keyring;
+  // One that was written by hand may have none.
+  if (checksum !== undefined && checksum !== checksumOf(keyring)) throw damaged('its content is not what its checksum says');
+  return keyring as unknown as Keyring;
 }
+
+/** A keyring as it is written: with a checksum, since one bit of a key is not seen otherwise. */
+export function keyringText(keyring: Keyring): string {
+  return `${JSON.stringify({ ...keyring, checksum: checksumOf(keyring) }, null, 2)}\n`;
+}
+
+const checksumOf = (keyring: object): string => createHash('sha256').update(JSON.stringify(keyring)).digest('hex');
 
 /** Whether a value has the shape of a line of the audit log; its hash is another matter. */
 export function isAuditLine(value: unknown): value is AuditLine {
@@ -44,7 +55,7 @@ export function isAuditLine(value: unknown): value is AuditLine {
 /** Replaces the keyring durably. Root writes it for the owner of the folder, who runs the agent. Throws FILE_UNWRITABLE. */
 export function writeKeyring(path: string, keyring: Keyring): void {
   try {
-    writeAtomically(path, `${JSON.stringify(keyring, null, 2)}\n`, 0o600, ownerOf(dirname(path)));
+    writeAtomically(path, keyringText(keyring), 0o600, ownerOf(dirname(path)));
   } catch (error) {
     throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });
   }
