@@ -1,6 +1,6 @@
-import { accessSync, constants, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { statSync } from 'node:fs';
 import { editText } from '../config/edit/edit.ts';
+import { tryReplacing } from '../config/edit/replace.ts';
 import { applyEdits, type Plan, planEdits, type Target } from '../config/edit/target.ts';
 import { openingOf, type ResolveOptions, resolveConfig } from '../config/resolve.ts';
 import { authOf } from '../credentials/create.ts';
@@ -9,7 +9,7 @@ import { SECRET_VALUES, sameValues, type Values, valuesOf } from '../credentials
 import { isSealed } from '../secrets/envelope.ts';
 import { isReference } from '../secrets/open.ts';
 import { sealHere } from '../secrets/seal.ts';
-import { detailOf, ScoutError } from '../support/errors.ts';
+import { ScoutError } from '../support/errors.ts';
 import type { ConfiguredKey } from './ports.ts';
 
 /** How often another editor may come between reading a file and replacing it. */
@@ -46,18 +46,12 @@ export class ConfiguredFiles implements ConfiguredKey {
     const { original, targets } = this.#plan(names);
     const [first] = targets as [Target];
     const refuse = (detail: string, { field, file } = first) => new ScoutError('EDIT_REFUSED', { name: field, path: file, detail, field });
-    if (original.stat.nlink > 1n) throw refuse(`the file has ${original.stat.nlink} hard links, and the others would keep the old value`);
     for (const target of targets) {
       if (isReference(target.value) && !isSealed(target.value)) throw refuse('it only points at the secret', target);
       const edited = editText(target.format, original.text, { ...target, to: PROBE });
       if (!edited.ok) throw refuse(edited.detail, target);
     }
-    try {
-      // The file is replaced by another of its name.
-      accessSync(dirname(original.path), constants.W_OK);
-    } catch (error) {
-      throw new ScoutError('FILE_UNWRITABLE', { path: dirname(original.path), detail: detailOf(error) }, {}, { cause: error });
-    }
+    tryReplacing(original, refuse);
   }
 
   replace(expected: Values, values: Values): 'done' | 'overtaken' {

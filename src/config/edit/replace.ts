@@ -9,6 +9,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -19,6 +20,9 @@ import {
 import path from 'node:path';
 import { syncFolder } from '../../support/atomic.ts';
 import { ScoutError } from '../../support/errors.ts';
+
+/** Far longer than a copy exists before it takes its place. */
+const STALE_MS = 60_000;
 
 /** A file as it was read, to be replaced later if it is still the same. */
 export interface Original {
@@ -55,22 +59,70 @@ export function readOriginal(file: string): Original {
  */
 export function replaceOriginal(original: Original, text: string, refuse: (detail: string) => Error): void {
   const { path: file, mark, stat } = original;
+  sweep(file);
+  withCopy(original, mark + text, refuse, (copy) => {
+    // Two changes within one tick of the clock have the same times.
+    if (!isSame(statSync(file, { bigint: true }), stat) || readFileSync(file, 'utf8') !== mark + original.text)
+      throw new ScoutError('EDIT_RACE', { path: file });
+    renameSync(copy, file);
+  });
+  syncFolder(path.dirname(file));
+}
+
+/**
+ * Does all of `replaceOriginal` but the last step, with blanks for the text, so that what would stand in its way is known
+ * beforehand. Throws what it would.
+ */
+export function tryReplacing(original: Original, refuse: (detail: string) => Error): void {
+  withCopy(original, ' '.repeat(original.text.length), refuse, () => {});
+}
+
+/** Makes a file beside the original that has another text and everything else like it; it is gone when `use` leaves it there. */
+function withCopy(original: Original, text: string, refuse: (detail: string) => Error, use: (copy: string) => void): void {
+  const { path: file, stat } = original;
   if (stat.nlink > 1n) throw refuse(`the file has ${stat.nlink} hard links, and the others would keep the old value`);
-  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}`);
+  if (isMountPoint(file)) throw refuse('the file is mounted by itself, so that no other can take its place; mount its folder');
+  const copy = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}`);
   try {
-    const failure =
-      process.platform === 'linux' ? writeThenCopy(file, temporary, mark + text) : copyThenWrite(file, temporary, mark + text);
+    const failure = process.platform === 'linux' ? writeThenCopy(file, copy, text) : copyThenWrite(file, copy, text);
     if (failure !== undefined) throw refuse(`its attributes could not be kept (${failure})`);
-    const made = statSync(temporary, { bigint: true });
+    const made = statSync(copy, { bigint: true });
     if (made.uid !== stat.uid || made.gid !== stat.gid || made.mode !== stat.mode) throw refuse('its owner or mode could not be kept');
-    if (!isSame(statSync(file, { bigint: true }), stat)) throw new ScoutError('EDIT_RACE', { path: file });
-    renameSync(temporary, file);
+    use(copy);
   } catch (error) {
-    rmSync(temporary, { force: true });
     if (!('syscall' in (error as Error))) throw error;
     throw new ScoutError('FILE_UNWRITABLE', { path: file, detail: codeOf(error) });
+  } finally {
+    rmSync(copy, { force: true });
   }
-  syncFolder(path.dirname(file));
+}
+
+/** Copies that a killed process left beside a file, older than any that is being made: they hold the key. */
+function sweep(file: string): void {
+  const folder = path.dirname(file);
+  const start = `.${path.basename(file)}.`;
+  try {
+    for (const name of readdirSync(folder)) {
+      if (!name.startsWith(start) || !/^[0-9a-f]{12}$/.test(name.slice(start.length))) continue;
+      const left = path.join(folder, name);
+      if (Date.now() - statSync(left).ctimeMs > STALE_MS) rmSync(left, { force: true });
+    }
+  } catch {
+    // A folder that cannot be read, or another who swept at the same time: no reason not to go on.
+  }
+}
+
+/** Docker and Kubernetes (`subPath`) mount single files; rename(2) cannot replace those. */
+function isMountPoint(file: string): boolean {
+  try {
+    const points = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+    // Blanks in a path are written as octal numbers there.
+    return points.some(
+      (line) => line.split(' ')[4]?.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))) === file,
+    );
+  } catch {
+    return false;
+  }
 }
 
 /**
