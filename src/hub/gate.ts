@@ -64,7 +64,10 @@ export class Gate {
     if (secret !== undefined && !plain && (isToken(secret) || isPrivateKey(secret))) return this.#credential(secret, address);
     const found = secret === undefined ? undefined : await this.#find(secret);
     const fault = faultOf(secret, found?.key, this.#hub.now());
-    if (found && !fault) return found;
+    if (found && !fault) {
+      this.#throttle.succeed(address);
+      return found;
+    }
     throw this.#fail(fault as Refusal, address, found?.server);
   }
 
@@ -96,6 +99,7 @@ export class Gate {
   async #credential(secret: string, address: string): Promise<CredentialCaller> {
     try {
       const credential = await (isToken(secret) ? this.#bearers.byToken(secret) : this.#bearers.byPrivateKey(secret));
+      this.#throttle.succeed(address);
       return { kind: 'credential', credential };
     } catch (error) {
       throw error instanceof TokenFault ? this.#fail(refused(error.message), address) : error;

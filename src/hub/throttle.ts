@@ -29,6 +29,15 @@ export class Throttle {
     return window.failures > this.#limit ? window.since + this.#windowMs - now : 0;
   }
 
+  /**
+   * Takes one failure off, for a success from the same source: where good keys come from, behind one address of many hosts
+   * say, the odd wrong one is no attack. Every rotation sends one on purpose.
+   */
+  succeed(source: string): void {
+    const window = this.#windows.get(source);
+    if (window && window.failures > 0) window.failures--;
+  }
+
   /** Windows stand in the order they began, so the oldest are first; a flood of sources must not fill the memory. */
   #makeRoom(now: number): void {
     for (const [source, window] of this.#windows) {

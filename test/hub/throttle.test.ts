@@ -16,3 +16,13 @@ it('forgets windows that are over, and the oldest source when there are too many
   expect(throttle.fail('b', 3)).toBe(98);
   expect(throttle.fail('a', 4)).toBe(0);
 });
+
+it('sets a success off against a failure of the same source', () => {
+  const throttle = new Throttle(2, 100);
+  for (let count = 0; count < 10; count++) {
+    expect(throttle.fail('a', 0)).toBe(0);
+    throttle.succeed('a');
+  }
+  throttle.succeed('nobody');
+  expect([throttle.fail('a', 1), throttle.fail('a', 1), throttle.fail('a', 1)]).toEqual([0, 0, 99]);
+});
