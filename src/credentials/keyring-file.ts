@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AuditLine } from '../rotation/journal.ts';
 import { writeAtomically } from '../support/atomic.ts';
 import { detailOf, ScoutError } from '../support/errors.ts';
+import { ownerOf } from '../support/owner.ts';
 import { EMPTY_KEYRING, type KeptKey, type Keyring } from './keyring.ts';
 
 /**
@@ -59,13 +60,6 @@ export function writeKeyring(path: string, keyring: Keyring): void {
   } catch (error) {
     throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });
   }
-}
-
-/** Whose a file in this folder must be, when root writes it; undefined when it is the writer's own in any case. */
-export function ownerOf(folder: string): { uid: number; gid: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const { uid, gid } = statSync(folder);
-  return uid === 0 ? undefined : { uid, gid };
 }
 
 type Check = (value: unknown) => boolean;

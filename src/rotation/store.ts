@@ -1,11 +1,12 @@
 import { closeSync, constants, existsSync, fchownSync, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KEYRING, type Keyring } from '../credentials/keyring.ts';
-import { isAuditLine, ownerOf, readKeyring, writeKeyring } from '../credentials/keyring-file.ts';
+import { isAuditLine, readKeyring, writeKeyring } from '../credentials/keyring-file.ts';
 import { type Opening, openSecret } from '../secrets/open.ts';
 import { sealHere } from '../secrets/seal.ts';
 import { syncFolder } from '../support/atomic.ts';
 import { detailOf, ScoutError } from '../support/errors.ts';
+import { ownerOf } from '../support/owner.ts';
 import { readAudit } from './audit.ts';
 import type { AuditLine } from './journal.ts';
 import type { KeyringStore } from './ports.ts';

@@ -1,6 +1,8 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { detailOf, ScoutError } from './errors.ts';
+import { asOwner } from './owner.ts';
 
 const SQLITE_BUSY = 5;
 
@@ -22,7 +24,7 @@ export class FileLock {
     this.#database = open(this.#path, patience);
     if (!this.#database) return false;
     try {
-      writeFileSync(`${this.#path}.pid`, `${process.pid}\n`, { mode: 0o644 });
+      asOwner(dirname(this.#path), () => writeFileSync(`${this.#path}.pid`, `${process.pid}\n`, { mode: 0o644 }));
     } catch {
       // On a full disk the lock holds all the same; only its holder cannot be named.
     }
@@ -57,17 +59,26 @@ export class FileLock {
   }
 }
 
-/** The file with its lock taken; undefined when another process has it. */
+/** The file with its lock taken; undefined when another process has it. Root opens it as the owner of its folder does. */
 function open(path: string, timeout: number): DatabaseSync | undefined {
-  let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path, { timeout });
+    return asOwner(dirname(path), () => begin(path, timeout));
+  } catch (error) {
+    throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });
+  }
+}
+
+function begin(path: string, timeout: number): DatabaseSync | undefined {
+  // A file that may only be read would be opened all the same, and locked for reading.
+  closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644));
+  const database = new DatabaseSync(path, { timeout });
+  try {
     // Nothing is ever stored: no journal on disk, and no page cache to speak of.
     database.exec('PRAGMA journal_mode = MEMORY; PRAGMA cache_size = 1; BEGIN EXCLUSIVE');
     return database;
   } catch (error) {
-    database?.close();
+    database.close();
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined;
-    throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });
+    throw error;
   }
 }

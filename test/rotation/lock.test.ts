@@ -1,4 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,4 +83,32 @@ it('does without the number', () => {
 
 it('says that a folder cannot be written', () => {
   expect(() => new RotationLock(join(folder, 'none')).acquire()).toThrow(expect.objectContaining({ code: 'FILE_UNWRITABLE' }));
+});
+
+it('takes nothing through a link', () => {
+  writeFileSync(join(folder, 'other'), 'untouched');
+  for (const target of ['other', 'none']) {
+    symlinkSync(join(folder, target), join(folder, 'rotate.lock'));
+    expect(() => new RotationLock(folder).acquire()).toThrow(expect.objectContaining({ code: 'FILE_UNWRITABLE' }));
+    rmSync(join(folder, 'rotate.lock'));
+  }
+  expect(existsSync(join(folder, 'none'))).toBe(false);
+  expect(readFileSync(join(folder, 'other'), 'utf8')).toBe('untouched');
+});
+
+it.skipIf(process.getuid?.() !== 0)("is the folder's owner's when root takes it, who reaches no further than that owner", () => {
+  const inner = join(folder, 'state');
+  mkdirSync(inner, { mode: 0o700 });
+  chmodSync(folder, 0o711);
+  chownSync(inner, 12_345, 23_456);
+  writeFileSync(join(folder, 'other'), 'untouched');
+  symlinkSync(join(folder, 'other'), join(inner, 'rotate.lock.pid'));
+  const groups = process.getgroups?.();
+  const lock = new RotationLock(inner);
+  lock.acquire();
+  expect([process.geteuid?.(), process.getegid?.(), process.getgroups?.()]).toEqual([0, 0, groups]);
+  expect(statSync(join(inner, 'rotate.lock'))).toMatchObject({ uid: 12_345, gid: 23_456 });
+  expect(readFileSync(join(folder, 'other'), 'utf8')).toBe('untouched');
+  expect(() => new RotationLock(inner).acquire()).toThrow(expect.objectContaining({ code: 'ROTATE_BUSY' }));
+  lock.release();
 });
