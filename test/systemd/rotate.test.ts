@@ -29,7 +29,13 @@ describe('scout-agent-rotate.service', () => {
 
   it('may write where the key stands, and keep its owner', () => {
     expect(settings.get('ReadWritePaths')?.split(' ')).toEqual(expect.arrayContaining(['-/etc/scout-agent', '-/var/lib/scout-agent']));
-    expect(settings.get('CapabilityBoundingSet')?.split(' ')).toEqual(['CAP_CHOWN', 'CAP_FOWNER', 'CAP_DAC_OVERRIDE']);
+    expect(settings.get('CapabilityBoundingSet')?.split(' ')).toEqual([
+      'CAP_CHOWN',
+      'CAP_FOWNER',
+      'CAP_DAC_OVERRIDE',
+      'CAP_SETUID',
+      'CAP_SETGID',
+    ]);
     expect(settings.get('RestrictAddressFamilies')).toContain('AF_UNIX');
     for (const name of ['MemoryDenyWriteExecute', 'ProcSubset', 'PrivateUsers', 'PrivateNetwork', 'StateDirectory'])
       expect(settings.has(name)).toBe(false);
