@@ -131,10 +131,9 @@ it('a running agent goes on when its key is sealed under it', async () => {
   canary(server.key);
   const file = bench.configure('under-way', server.key, 'interval: 100ms\n');
   const daemon = new Running(AGENT, ['run', '--config', file], env);
-  await statusBecomes(file, ({ last_accepted }) => last_accepted !== null);
+  const before = await statusBecomes(file, ({ last_accepted }) => last_accepted !== null);
   expect(await agent(['encrypt-value', '--in-place', '--config', file])).toMatchObject({ status: 0 });
-  await daemon.said('configuration reloaded');
-  const { key } = await statusBecomes(file, ({ state }) => state === 'running');
+  const { key } = await statusBecomes(file, ({ state, config }) => state === 'running' && config.loaded !== before.config.loaded);
   expect(key.fingerprint).toBe(server.fingerprint);
   expect(await daemon.end()).toBe(0);
   said += daemon.output;
