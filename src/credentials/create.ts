@@ -22,13 +22,16 @@ export function createCredential(api: Config['api']): Credential {
   const auth = authOf(api);
   if (auth === 'jwt') return new SignedCredential(api);
   if (auth === 'api-key') return fixed(api.key ?? '', (key) => ({ [API_KEY_HEADER]: key }));
-  const token = api.key ?? (api.private_key === undefined ? '' : parsePrivateKey(api.private_key).text);
-  return fixed(token, (key) => ({ authorization: `Bearer ${key}` }));
+  const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+  if (api.key !== undefined || api.private_key === undefined) return fixed(api.key ?? '', bearer);
+  const { key, text } = parsePrivateKey(api.private_key);
+  // The service knows the public half only, and calls the key by that, however it is sent.
+  return fixed(text, bearer, thumbprint(key).toString('hex').slice(0, 12));
 }
 
-function fixed(key: string, carry: (key: string) => Record<string, string>): Credential {
+function fixed(key: string, carry: (key: string) => Record<string, string>, name = fingerprint(key)): Credential {
   const carried = carry(key);
-  return { fingerprint: fingerprint(key), headers: () => carried };
+  return { fingerprint: name, headers: () => carried };
 }
 
 /**

@@ -1,8 +1,9 @@
 import { generateKeyPairSync, randomInt } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
+import { fingerprint } from '../support/fingerprint.ts';
 import { authOf } from './create.ts';
 import type { Credential } from './credential.ts';
-import { fingerprintOf } from './values.ts';
+import { parsePrivateKey } from './private-key.ts';
 
 /** The same settings with a credential that nobody issued. */
 export function randomLike(api: Config['api']): Config['api'] {
@@ -25,8 +26,8 @@ function randomText(shape: string): string {
     .join('');
 }
 
-/** The fingerprints by which a service may call what was sent: a private key sent as it is, also by its public half. */
+/** The fingerprints by which a service may call what was sent: a private key that is sent itself, also by its text. */
 export function namesOf(api: Config['api'], credential: Credential): string[] {
-  const pair = api.key === undefined && api.private_key !== undefined;
-  return [credential.fingerprint, ...(pair ? [fingerprintOf({ 'api.private_key': api.private_key as string })] : [])];
+  const sent = authOf(api) === 'bearer' && api.key === undefined && api.private_key !== undefined;
+  return [credential.fingerprint, ...(sent ? [fingerprint(parsePrivateKey(api.private_key as string).text)] : [])];
 }

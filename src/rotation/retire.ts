@@ -1,6 +1,7 @@
 import type { KeptKey } from '../credentials/keyring.ts';
 import { ScoutError } from '../support/errors.ts';
 import type { Book } from './book.ts';
+import type { Policy } from './journal.ts';
 import type { World } from './ports.ts';
 import type { Turn } from './steps.ts';
 
@@ -46,10 +47,10 @@ export async function retireDue(world: World, book: Book): Promise<boolean> {
 }
 
 /** Before another rotation: the old key of the last one makes room. Under `multi` it would go on working for ever. */
-export async function makeRoom(world: World, book: Book): Promise<void> {
-  const { rotation, previous } = book.keyring;
+export async function makeRoom(world: World, book: Book, policy: Policy): Promise<void> {
+  const { previous } = book.keyring;
   if (!previous) return;
-  if (rotation?.policy === 'multi' && isOwn(previous)) return retire(world, book, previous).catch(() => setAside(book, previous));
+  if (policy === 'multi' && isOwn(previous)) return retire(world, book, previous).catch(() => setAside(book, previous));
   setAside(book, previous);
 }
 

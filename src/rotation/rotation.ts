@@ -73,7 +73,7 @@ export class Rotation {
     await this.#follow();
     const planned = await plan(this.#world, this.#book, request);
     // The key to go back to must not be retired before.
-    if (source !== 'rollback') await makeRoom(this.#world, this.#book);
+    if (source !== 'rollback') await makeRoom(this.#world, this.#book, planned.policy);
     await begin(this.#world, this.#book, request, planned);
     return this.#run(true, retireNow);
   }
