@@ -249,7 +249,7 @@ describe('what could not be replaced is known before anything is done', () => {
     }
   };
 
-  it.skipIf(!root)('a home.folder in which this user may not write (needs root)', () => {
+  it.skipIf(!root)('a folder in which this user may not write (needs root)', () => {
     for (const one of [home.root, home.folder]) chmodSync(one, 0o755);
     chownSync(home.file('a.yml', `api:\n  key: ${freshKey()}\n`), OTHER_USER, OTHER_USER);
     expect(asOtherUser(() => code())).toBe('FILE_UNWRITABLE');
