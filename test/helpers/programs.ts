@@ -56,13 +56,19 @@ export function freePort(): Promise<number> {
 
 /** A long-running program, with all that it said. */
 export class Running {
+  /** Those that have not ended: a test that fails leaves its own behind. */
+  static readonly alive = new Set<Running>();
   readonly child: ChildProcess;
+  readonly args: string[];
   readonly ended: Promise<number | NodeJS.Signals>;
   output = '';
   #waiting: { text: string; resolve: () => void }[] = [];
 
   constructor(program: string, args: string[], env: NodeJS.ProcessEnv = process.env) {
+    this.args = args;
     this.child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+    Running.alive.add(this);
+    this.child.once('close', () => Running.alive.delete(this));
     this.ended = new Promise((resolve) => this.child.once('close', (code, signal) => resolve(code ?? (signal as NodeJS.Signals))));
     for (const stream of [this.child.stdout, this.child.stderr]) stream?.on('data', (chunk: Buffer) => this.#take(String(chunk)));
   }
@@ -162,7 +168,8 @@ ${more}`,
   }
 
   async close(): Promise<void> {
-    if (this.hub?.child.exitCode === null) await this.hub.end();
+    const mine = [...Running.alive].filter(({ args }) => args.some((arg) => arg.includes(this.folder)));
+    await Promise.all(mine.map((one) => (one === this.hub ? one.end() : one.end('SIGKILL'))));
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
