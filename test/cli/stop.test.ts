@@ -45,7 +45,8 @@ async function agent(socket: boolean): Promise<ChildProcess> {
   const child = node(`
     const { StateLock } = await import(${JSON.stringify(source('agent/state-lock.ts'))});
     const { ControlServer } = await import(${JSON.stringify(source('agent/control-server.ts'))});
-    const lock = new StateLock(${JSON.stringify(folder)});
+    // Held by the global object: what nobody refers to is collected, and its lock with it.
+    const lock = (globalThis.lock = new StateLock(${JSON.stringify(folder)}));
     lock.acquire();
     process.on('SIGTERM', () => process.exit(0));
     const server = new ControlServer(${JSON.stringify(join(folder, 'control.sock'))}, { stop: () => process.exit(0) });
