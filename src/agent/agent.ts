@@ -24,9 +24,6 @@ import { Watch } from './watch.ts';
 /** Longest wait at the end for an answer that is under way; what has no answer by then is sent again after the start. */
 const STOP_MS = 3_000;
 
-/** Longest wait for a reading that a search for a key, or a release, begins with. */
-const REREAD_MS = 8_000;
-
 /** A configuration that can be run. */
 export type Runnable = Checked & Required<Pick<Checked, 'config' | 'candidates' | 'opens_sealed'>>;
 
@@ -73,8 +70,14 @@ export class Agent {
     this.#lock = new StateLock(config.state_dir);
     const { max_bytes: maxBytes, min_free_bytes: minFreeBytes } = config.outbox;
     this.#spool = new Spool({ path: join(config.state_dir, 'outbox.db'), maxBytes, minFreeBytes, host, log });
-    const onSkew = (ms: number) => this.#meters.skew(ms);
-    this.#deliveries = new Deliveries({ spool: this.#spool, host, log, onSkew, onOutcome: (...sent) => this.#sent(...sent) });
+    this.#deliveries = new Deliveries({
+      spool: this.#spool,
+      host,
+      log,
+      onSkew: (ms) => this.#meters.skew(ms),
+      onOutcome: (...sent) => this.#sent(...sent),
+      onLapse: () => void this.release(),
+    });
     this.#keys = new Keys({
       log,
       sender: this.#deliveries,
@@ -204,19 +207,21 @@ export class Agent {
     }
   }
 
-  /** Samples and sends now; waits for what the service says of it. */
+  /** Samples and sends now, also where a pause lasts; waits for what the service says of it. Throws HEARTBEAT_WAITS. */
   heartbeat(): Promise<HeartbeatReport> {
-    return this.#outcomes.of(async () => {
+    return this.#outcomes.of(this.#deliveries, async () => {
       const made = await this.#sampler.sample();
-      this.#deliveries.wake();
+      this.#deliveries.skipPause();
       return made;
     });
   }
 
-  /** Sends again, by what the files say at this moment: a key may have been replaced meanwhile. */
+  /** Ends a hold, by what the files say at this moment: a key may have been replaced meanwhile. */
   async release(): Promise<void> {
-    if (this.#deliveries.held) await this.#reread(true);
-    this.#deliveries.release();
+    const { held, holds } = this.#deliveries;
+    if (held) await this.#reread(true);
+    // One that began meanwhile is somebody else's.
+    if (holds === this.#deliveries.holds) this.#deliveries.release();
   }
 
   /** Reads the configuration, and sends with the key that is expected there; waits for what the service says of it. */
@@ -240,7 +245,7 @@ export class Agent {
   status(): AgentStatus {
     const { host } = this.#options;
     const destinations = this.#deliveries.status();
-    const primary = destinations.find((one) => one.name === PRIMARY);
+    const { primary } = this.#deliveries;
     const outbox = this.#spool.stats();
     const { degrading, ...key } = this.#keys.status();
     const degraded = this.#problem !== null || degrading || !outbox.durable || destinations.some((one) => one.problem !== null);
@@ -267,13 +272,9 @@ export class Agent {
     this.#outcomes.tell(destination, batch, outcome, destination !== PRIMARY || this.#keys.outcome(outcome));
   }
 
-  /** Reads the files; whoever waits for it goes on after a while also when the reading hangs. */
+  /** Reads the files: what a search for a key, or a release, begins with. */
   async #reread(asked: boolean): Promise<void> {
-    if (this.#state === 'stopping') return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, REREAD_MS);
-    await Promise.race([this.reload({ quiet: true, asked }), promise]);
-    clearTimeout(timer);
+    if (this.#state !== 'stopping') await this.#reloads.soon({ quiet: true, asked });
   }
 
   async #tick(tick: Tick): Promise<void> {

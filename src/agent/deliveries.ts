@@ -5,7 +5,7 @@ import { createCredential } from '../credentials/create.ts';
 import type { Credential } from '../credentials/credential.ts';
 import type { Destination, Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
 import { ScoutDestination } from '../delivery/scout.ts';
-import { Sender } from '../delivery/sender.ts';
+import { Sender, type SenderStatus } from '../delivery/sender.ts';
 import type { Spool } from '../delivery/spool.ts';
 import { Transport } from '../delivery/transport.ts';
 import type { Host } from '../support/host.ts';
@@ -20,6 +20,8 @@ interface Options {
   log: Log;
   onOutcome(destination: string, batch: StoredHeartbeat[], outcome: Outcome): void;
   onSkew(ms: number): void;
+  /** A hold has lasted its time: calls `release` once it knows what to send with. */
+  onLapse(): void;
 }
 
 /** What one destination runs on. `made` tells whether a new configuration asks for new connections. */
@@ -36,6 +38,10 @@ export class Deliveries {
   readonly #credentials = new Map<string, Credential>();
   /** Monotonic clock, ms. */
   #heldUntil = 0;
+  /** Counts holds: who waited meanwhile must not release a later one. */
+  #holds = 0;
+  /** Lanes whose last request may still be under way. */
+  #ending: Promise<unknown> = Promise.resolve();
 
   constructor(options: Options) {
     this.#options = options;
@@ -57,7 +63,8 @@ export class Deliveries {
     }
 
     const gone = [...this.#lanes].filter(([name]) => fresh.has(name) || !credentials.has(name));
-    await Promise.all(gone.map(([name]) => this.#end(name)));
+    this.#ending = Promise.all(gone.map(([name]) => this.#end(name)));
+    await this.#ending;
     const { credential, retry } = takeKey();
     credentials.set(PRIMARY, credential);
     const changed = [...credentials].filter(([name, one]) =>
@@ -79,8 +86,13 @@ export class Deliveries {
     for (const { sender } of this.#lanes.values()) sender.wake();
   }
 
-  status() {
+  status(): SenderStatus[] {
     return [...this.#lanes.values()].map(({ sender }) => sender.status());
+  }
+
+  /** How it stands with the service of `api.*`. */
+  get primary(): SenderStatus | undefined {
+    return this.#primary?.status();
   }
 
   /** Sends to the service of `api.*` with this credential, at once; for one of several in a row. */
@@ -111,8 +123,15 @@ export class Deliveries {
    */
   async hold(ms: number): Promise<void> {
     const { host } = this.#options;
+    this.#holds++;
     this.#heldUntil = Math.max(this.held ? this.#heldUntil : 0, host.monotonic() + ms);
+    await this.#ending;
     await this.#primary?.hold(this.#heldUntil - host.monotonic());
+  }
+
+  /** How many holds there were. */
+  get holds(): number {
+    return this.#holds;
   }
 
   release(): void {
@@ -135,13 +154,14 @@ export class Deliveries {
   }
 
   async #make(config: Config, { name, type, endpoint, timeout }: Settings): Promise<Omit<Lane, 'made'>> {
-    const { host, log, spool, onOutcome, onSkew } = this.#options;
+    const { host, log, spool, onOutcome, onSkew, onLapse } = this.#options;
     const transport = new Transport({ endpoint, tls: config.tls, proxy: config.proxy });
     const credential = () => this.#credentials.get(name) ?? NO_CREDENTIAL;
     const options = { name, endpoint, credential, transport, host, timeout, onSkew, log };
     const destination =
       type === 'scout' ? new ScoutDestination(options) : new (await import('../exporters/otlp-destination.ts')).OtlpDestination(options);
-    const sender = new Sender({ destination, spool, host, log, onOutcome: (batch, outcome) => onOutcome(name, batch, outcome) });
+    const told = (batch: StoredHeartbeat[], outcome: Outcome) => onOutcome(name, batch, outcome);
+    const sender = new Sender({ destination, spool, host, log, onOutcome: told, onLapse });
     return { destination, sender };
   }
 

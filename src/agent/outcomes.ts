@@ -1,10 +1,21 @@
 import type { Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
+import type { SenderStatus } from '../delivery/sender.ts';
+import { ScoutError } from '../support/errors.ts';
 import type { HeartbeatReport } from './control.ts';
 import { PRIMARY } from './deliveries.ts';
 import type { Position } from './sampler.ts';
 
 /** `final`: false for a refusal after which another key may be tried; once none is left, the last one is told again. */
 export type Sent = (destination: string, batch: StoredHeartbeat[], outcome: Outcome, final: boolean) => void;
+
+/** How long somebody who asked for a heartbeat waits for the answer, ms; `held`: where a rotation holds sending back. */
+const WAIT_MS = { sent: 60_000, held: 10_000 };
+
+/** How it stands with the service of `api.*`. */
+interface Lane {
+  readonly held: boolean;
+  readonly primary: Pick<SenderStatus, 'pending' | 'problem'> | undefined;
+}
 
 /** Tells whoever listens what became of each batch. */
 export class Outcomes {
@@ -28,9 +39,12 @@ export class Outcomes {
     if (this.#refusal) this.tell(...this.#refusal, true);
   }
 
-  /** What the service of `api.*` says of the heartbeat that `send` makes, or what keeps it from getting there. */
-  async of(send: () => Promise<Position>): Promise<HeartbeatReport> {
-    const { promise, resolve } = Promise.withResolvers<HeartbeatReport>();
+  /**
+   * What the service of `api.*` says of the heartbeat that `send` makes, or what keeps it from getting there. Throws
+   * HEARTBEAT_WAITS where nothing is heard of it for long; the heartbeat lies in the outbox then.
+   */
+  async of(lane: Lane, send: () => Promise<Position>): Promise<HeartbeatReport> {
+    const { promise, resolve, reject } = Promise.withResolvers<HeartbeatReport>();
     let mine: Position | undefined;
     const forget = this.listen((destination, batch, outcome, final) => {
       if (destination !== PRIMARY || !mine || !final) return;
@@ -38,11 +52,22 @@ export class Outcomes {
       const included = batch.some((one) => one.instance === instance && one.sequence === sequence);
       if (included || outcome.kind !== 'accepted') resolve({ instance, sequence, outcome });
     });
+    let timer: NodeJS.Timeout | undefined;
     try {
-      mine = await send();
+      const { instance, sequence } = await send();
+      mine = { instance, sequence };
+      const waits = () => new ScoutError('HEARTBEAT_WAITS', { sequence, detail: reasonOf(lane) });
+      timer = setTimeout(() => reject(waits()), lane.held ? WAIT_MS.held : WAIT_MS.sent);
       return await promise;
     } finally {
+      clearTimeout(timer);
       forget();
     }
   }
+}
+
+function reasonOf({ held, primary }: Lane): string {
+  if (held) return 'a rotation of the key holds sending back';
+  if (primary?.problem) return primary.problem.detail;
+  return primary && primary.pending > 1 ? `it is one of ${primary.pending} that go in their order` : 'there is no answer yet';
 }

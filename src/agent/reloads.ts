@@ -1,6 +1,9 @@
 import type { Config } from '../config/schema.ts';
 import type { ReloadReport } from './control.ts';
 
+/** Longest wait for a reading before something goes on without it, ms. */
+const SOON_MS = 8_000;
+
 /** How a reload is made: `quiet`, no line where nothing changed; `asked`, keys that were all refused are tried anew. */
 export interface ReloadOptions {
   quiet: boolean;
@@ -33,6 +36,14 @@ export class Reloads {
       this.#running = undefined;
     });
     return this.#running;
+  }
+
+  /** As `request`, for whoever has to go on after a while also when the reading hangs. */
+  async soon(options: ReloadOptions): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, SOON_MS);
+    await Promise.race([this.request(options), promise]);
+    clearTimeout(timer);
   }
 }
 

@@ -27,6 +27,8 @@ export interface SenderOptions {
   log: Log;
   /** Called with every answer and every failure. */
   onOutcome?: (batch: Pending[], outcome: Outcome) => void;
+  /** Called when a hold has lasted its time, to release it once all is ready; unset: it is released at once. */
+  onLapse?: () => void;
   /** From 0 up to 1; Math.random unless set. */
   random?: () => number;
   timers?: Timers;
@@ -125,7 +127,7 @@ export class Sender {
     this.wake();
   }
 
-  /** Makes the next attempt at once, where a pause lasts. */
+  /** Makes the next attempt at once where a pause lasts. */
   skipPause(): void {
     this.#clearTimer();
     this.wake();
@@ -149,7 +151,7 @@ export class Sender {
     this.#timers.clear(this.#holdTimer);
     await this.#running;
     // Counted from here, or a slow answer would use the hold up.
-    if (mine === this.#holds) this.#holdTimer = this.#timers.set(() => this.release(), lapse);
+    if (mine === this.#holds) this.#holdTimer = this.#timers.set(this.#options.onLapse ?? (() => this.release()), lapse);
   }
 
   release(): void {

@@ -158,6 +158,11 @@ export const ERRORS = {
     'no agent answers at {path}',
     'Start it with `systemctl start scout-agent` or `scout-agent --daemon`.',
   ),
+  HEARTBEAT_WAITS: row(
+    EXIT.again,
+    'heartbeat {sequence} is in the outbox and not sent yet: {detail}',
+    'Nothing to do: the agent sends it by itself. `scout-agent status` shows how far it is.',
+  ),
   CONTROL_SOCKET: row(
     EXIT.failed,
     'the control socket {path} cannot be used: {detail}',

@@ -14,6 +14,7 @@ import { AGENT, Bench, Running } from '../helpers/programs.ts';
 
 const FAST = 'interval: 100ms\ncollectors: {inventory: false}\nlog: {format: json}\n';
 const bench = new Bench();
+const authorityOfHold = authority();
 const running: Running[] = [];
 let names = 0;
 
@@ -98,6 +99,63 @@ describe('hold, release and adopt', () => {
     await control({ command: 'hold', ms: 500 });
     const { last_accepted: before } = await statusOf(config);
     await statusBecomes(config, (status) => (status.last_accepted?.sequence ?? 0) > (before?.sequence ?? 0));
+  });
+
+  it('a hold whose owner died goes on with the key that the files hold by then', async () => {
+    let good = '';
+    let refusals = 0;
+    const seen: string[] = [];
+    const { endpoint } = await serve(authorityOfHold.issue(), async (request, response) => {
+      const count = unpack(await body(request), 64 << 20)
+        .toString()
+        .trim()
+        .split('\n').length;
+      seen.push(fingerprint(String(request.headers['x-api-key'])));
+      if (request.headers['x-api-key'] === good) return accept(response, count);
+      refusals += 1;
+      answer(response, 401, { detail: 'not this one' });
+    });
+    const { config, control, key } = await server({ endpoint, ca: authorityOfHold.file });
+    good = key;
+    await start(config);
+    await delivers(config);
+    await control({ command: 'hold', ms: 1_000 });
+    good = 'ba'.repeat(32);
+    setKey(config, good);
+    const before = seen.length;
+    await statusBecomes(config, ({ key, outbox }) => key.fingerprint === fingerprint(good) && outbox.depth < 2);
+    expect({ refusals, sent: [...new Set(seen.slice(before))] }).toEqual({ refusals: 0, sent: [fingerprint(good)] });
+  });
+
+  it('one that begins while the end of another is prepared is not ended by it', async () => {
+    const { config, control } = await server();
+    await start(config);
+    await delivers(config);
+    await control({ command: 'hold', ms: 300_000 });
+    const released = control({ command: 'release' });
+    await control({ command: 'hold', ms: 300_000 });
+    const { last_accepted: last } = await statusOf(config);
+    await released;
+    const { outbox } = await statusOf(config);
+    const later = await statusBecomes(config, (status) => status.outbox.depth > outbox.depth + 3);
+    expect(later.last_accepted).toEqual(last);
+  });
+
+  it('one that lasts keeps nobody waiting: a heartbeat that is asked for says so, and the agent can be stopped', async () => {
+    const { name, config, control } = await server();
+    const one = await start(config);
+    await delivers(config);
+    await control({ command: 'hold', ms: 300_000 });
+    const asked = await agent(config, 'heartbeat');
+    expect(asked).toMatchObject({ status: 75, stderr: expect.stringMatching(/heartbeat \d+ is in the outbox.*rotation.*holds/s) });
+    const waiting = agent(config, 'heartbeat');
+    const { outbox } = await statusOf(config);
+    await statusBecomes(config, (status) => status.outbox.depth > outbox.depth + 3);
+    expect(await one.end()).toBe(0);
+    await waiting;
+    await start(config);
+    await statusBecomes(config, ({ outbox }) => outbox.depth < 2);
+    expect((await bench.show(name)).instances).toMatchObject([{ first_sequence: 1, gaps: [], duplicates: 0 }]);
   });
 
   it('an edit of the address during a hold does not end it', async () => {

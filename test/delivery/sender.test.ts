@@ -14,7 +14,7 @@ const ok = (batch: StoredHeartbeat[]): Outcome => ({
 const down: Outcome = { kind: 'unavailable', reason: 'refused', detail: 'nothing listens' };
 
 /** A sender on a service that answers as told, and what it sent. */
-function sending(judge: (batch: StoredHeartbeat[], request: number) => Outcome | Promise<Outcome>) {
+function sending(judge: (batch: StoredHeartbeat[], request: number) => Outcome | Promise<Outcome>, onLapse?: () => void) {
   const { spool, time, log, lines } = openSpool();
   const sent: number[][] = [];
   const destination: Destination = {
@@ -38,6 +38,7 @@ function sending(judge: (batch: StoredHeartbeat[], request: number) => Outcome |
     random: () => 0.5,
     timers: time,
     onOutcome: (_, outcome) => void outcomes.push(outcome),
+    ...(onLapse && { onLapse }),
   });
   const fill = (count: number) => {
     for (let i = 0; i < count; i++) spool.append(beat());
@@ -259,6 +260,21 @@ describe('a sender', () => {
     await settled();
     expect(sent).toEqual([]);
     time.advance(5_000);
+    await settled();
+    expect(sent).toEqual([[1]]);
+  });
+
+  it('goes on after a lapse only when released, where somebody looks first at what to send with', async () => {
+    let lapsed = 0;
+    const { sender, sent, fill, time } = sending(ok, () => lapsed++);
+    sender.start();
+    await sender.hold(5_000);
+    fill(1);
+    time.advance(5_000);
+    sender.wake();
+    await settled();
+    expect({ lapsed, sent, held: sender.held, pending: time.pending }).toEqual({ lapsed: 1, sent: [], held: true, pending: 0 });
+    sender.release();
     await settled();
     expect(sent).toEqual([[1]]);
   });
