@@ -16,7 +16,7 @@ const VARIABLE_ALIASES: Record<string, string> = {
 };
 
 /** Variables that begin with SCOUT and are no settings: where the configuration is, and what the program uses itself. */
-const NO_SETTINGS = new Set(['SCOUT_CONFIG', 'SCOUT_HOST_KEY_FILE', 'SCOUT_READY_FD']);
+const NO_SETTINGS = new Set(['SCOUT_CONFIG', 'SCOUT_HOST_KEY_FILE', 'SCOUT_READY_FD', 'SCOUT_HOLD_MS']);
 
 /** Paths in TOML and YAML that stand for another setting. */
 export const PATH_ALIASES: Record<string, string> = {

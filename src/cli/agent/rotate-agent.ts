@@ -13,10 +13,13 @@ const SLOW_MS = 60_000;
 export class AgentBySocket implements RunningAgent {
   readonly #socket: string;
   readonly #state: string;
+  readonly #longest: number;
 
-  constructor(socket: string, state: string) {
+  /** `longest`: no hold is asked for that lasts longer than this many ms, whatever `hold` is given. */
+  constructor(socket: string, state: string, longest = Number.POSITIVE_INFINITY) {
     this.#socket = socket;
     this.#state = state;
+    this.#longest = longest;
   }
 
   /** What it says of itself; undefined when none runs, or it does not answer. */
@@ -25,7 +28,7 @@ export class AgentBySocket implements RunningAgent {
   }
 
   async hold(ms: number): Promise<boolean> {
-    return (await this.#ask({ command: 'hold', ms }, SLOW_MS)) !== undefined;
+    return (await this.#ask({ command: 'hold', ms: Math.min(ms, this.#longest) }, SLOW_MS)) !== undefined;
   }
 
   async release(): Promise<void> {

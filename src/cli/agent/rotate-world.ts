@@ -31,7 +31,9 @@ export async function createWorld(options: CommandOptions, tell: (step: Step) =>
   if (!config) throw ScoutError.of(resolution.problems.find(({ severity }) => severity === 'error') as never);
   const state = config.state_dir;
   mkdirSync(state, { recursive: true, mode: 0o700 });
-  const agent = new AgentBySocket(join(config.runtime_dir, CONTROL_SOCKET), state);
+  // Tests kill rotations by the hundred, and cannot wait a minute each time for the agent to go on by itself.
+  const longestHold = Number(env.SCOUT_HOLD_MS) || undefined;
+  const agent = new AgentBySocket(join(config.runtime_dir, CONTROL_SOCKET), state, longestHold);
   const configured = new ConfiguredFiles(resolve);
   const sealed = decideSealing({
     configuredIsSealed: configured.isSealed(),
