@@ -10,7 +10,7 @@ import { Refusal } from './problems.ts';
 import { hashOfKid } from './public-key.ts';
 import { Refusals } from './refusals.ts';
 import { fingerprintOf, hashKey, rfc3339 } from './servers.ts';
-import type { KeyUse, OrgCredential, Server, ServerKey, Slot } from './store.ts';
+import type { EndedKey, Ending, KeyUse, OrgCredential, Server, ServerKey, Slot } from './store.ts';
 import { Throttle } from './throttle.ts';
 
 /** Failed authentications that one address may have in a window before it is told to wait. */
@@ -68,7 +68,9 @@ export class Gate {
       this.#throttle.succeed(address);
       return found;
     }
-    throw this.#fail(fault as Refusal, address, found?.server);
+    // Only now: whoever has a good key is not kept waiting for a second look.
+    const ended = secret !== undefined && !found ? await this.#hub.store.endedKey(hashKey(secret)) : undefined;
+    throw this.#fail(ended ? endedFault(ended) : (fault as Refusal), address, found?.server ?? ended?.server);
   }
 
   /** Counts a refusal for its server (null where the key told none), and hands it back to be thrown or answered. */
@@ -142,6 +144,17 @@ function faultOf(secret: string | undefined, key: ServerKey | undefined, now: nu
   if (key.validUntil !== null && key.validUntil <= now)
     return refused(`The key with fingerprint ${fingerprintOf(key)} was valid until ${rfc3339(key.validUntil)}.`);
   return undefined;
+}
+
+const ENDINGS: Record<Ending, string> = {
+  replaced: 'it was replaced',
+  retired: 'it was retired',
+  deleted: 'it was deleted',
+  removed: 'its server was removed',
+};
+
+function endedFault(key: EndedKey): Refusal {
+  return refused(`The key with fingerprint ${fingerprintOf(key)} ended at ${rfc3339(key.endedAt)}: ${ENDINGS[key.how]}.`);
 }
 
 function tooMany(waitMs: number): Refusal {

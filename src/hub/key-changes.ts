@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { add, bringIn, type Change, changed, enable, find, remove, rename, retirePrevious } from './keys.ts';
 import { fingerprintOf, hashKey, keyView, known, type Registry, rfc3339 } from './servers.ts';
-import type { AuditEntry, Server, ServerKey, Slot } from './store.ts';
+import type { AuditEntry, Ending, Server, ServerKey, Slot } from './store.ts';
 
 /** A key that was made here, and what became of the others. */
 export interface MadeKey {
@@ -40,6 +40,12 @@ export function auditDetailOf(change: Change, keys: ServerKey[], about: ServerKe
 
 type Decide = (keys: ServerKey[], server: Server, now: number) => { change: Change; about: ServerKey[] };
 
+/** Why keys end that a change drops, by the word for it in the audit trail. */
+export function endingOf(action: string): Ending {
+  if (action === 'key.retire') return 'retired';
+  return action === 'key.delete' ? 'deleted' : 'replaced';
+}
+
 async function change(hub: Registry, name: string, action: string, decide: Decide): Promise<{ before: ServerKey[]; after: ServerKey[] }> {
   const server = await known(hub, name);
   const now = hub.now();
@@ -50,7 +56,7 @@ async function change(hub: Registry, name: string, action: string, decide: Decid
     if (change.put.length + change.drop.length === 0) return {};
     const detail = auditDetailOf(change, keys, about);
     const audit: AuditEntry = { at: now, actor: hub.actor ?? 'hub', action, subject: `server:${name}`, detail, address: null };
-    return { ...change, audit };
+    return { ...change, ended: { at: now, how: endingOf(action) }, audit };
   });
   return rows;
 }

@@ -9,7 +9,7 @@ import { ScoutError } from '../support/errors.ts';
 import { registerCredential, retireCredential } from './credential-keys.ts';
 import { type AgentCaller, type Caller, type Gate, secretOf } from './gate.ts';
 import type { Hub } from './hub.ts';
-import { auditDetailOf, rowOf } from './key-changes.ts';
+import { auditDetailOf, endingOf, rowOf } from './key-changes.ts';
 import { bringIn, type Change, changed, retire, works } from './keys.ts';
 import { mintId, openMint, sealMint } from './mints.ts';
 import { Refusal } from './problems.ts';
@@ -129,8 +129,7 @@ class KeysApi {
     } catch (error) {
       const code = error instanceof ScoutError ? error.code : undefined;
       if (code === 'HUB_SERVER_UNKNOWN') throw this.#gate.count(new Refusal('key_refused', 'The server of this key was removed.'));
-      const taken = code === 'HUB_KEY_EXISTS' && new Refusal('key_exists', 'This key is another server\u2019s; make a new one.');
-      const refusal = taken || error;
+      const refusal = takenOf(code) ?? error;
       throw refusal instanceof Refusal ? this.#gate.count(refusal, caller.kind === 'agent' ? caller.server : undefined) : error;
     }
   }
@@ -157,7 +156,7 @@ class KeysApi {
       const detail = { by: fingerprintOf(asking), ...auditDetailOf(change, keys, [about]) };
       const [actor, subject] = [`agent:${server.name}`, `server:${server.name}`];
       const audit: AuditEntry = { at: now, actor, action, subject, detail, address: addressOf(c) };
-      return { ...change, audit, ...(mint && { mint }) };
+      return { ...change, ended: { at: now, how: endingOf(action) }, audit, ...(mint && { mint }) };
     });
     return outcome;
   }
@@ -176,6 +175,13 @@ class KeysApi {
     const asking = keys.find((one) => one.hash === hashKey(secret));
     return { key, ...standingOf({ keys, asking }, made.hash), replayed: true };
   }
+}
+
+/** What an agent is told of a key that cannot be registered. */
+function takenOf(code: string | undefined): Refusal | undefined {
+  if (code === 'HUB_KEY_EXISTS') return new Refusal('key_exists', 'This key is another server\u2019s; make a new one.');
+  if (code === 'HUB_KEY_ENDED') return new Refusal('key_exists', 'This key was in use before and has ended; make a new one.');
+  return undefined;
 }
 
 /** What is told of the key of a hash, and until when the one that asked stays good: null where nothing ends it, or it is dead. */

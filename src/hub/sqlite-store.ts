@@ -9,7 +9,21 @@ import { People } from './sqlite/people.ts';
 import { Servers } from './sqlite/servers.ts';
 import { spareBytes } from './sqlite/spare.ts';
 import { transaction } from './sqlite/transaction.ts';
-import type { AuditEntry, Edit, Incoming, KeyUse, Mint, OrgCredential, Server, ServerKey, Session, Store, User } from './store.ts';
+import type {
+  AuditEntry,
+  Edit,
+  EndedKey,
+  Incoming,
+  KeyEdit,
+  KeyUse,
+  Mint,
+  OrgCredential,
+  Server,
+  ServerKey,
+  Session,
+  Store,
+  User,
+} from './store.ts';
 
 /**
  * The store over one SQLite file, `hub.db` in the data folder. Several processes may use it at once: what one commits
@@ -72,11 +86,15 @@ export class SqliteStore implements Store {
     return this.#servers.findKey(hash);
   }
 
+  async endedKey(hash: string): Promise<EndedKey | undefined> {
+    return this.#servers.endedKey(hash);
+  }
+
   async useKey(key: KeyUse, at: number): Promise<void> {
     this.#heartbeats.useKey(key, at);
   }
 
-  async changeKeys(serverId: string, decide: (keys: ServerKey[]) => Edit<ServerKey> & { mint?: Mint }): Promise<void> {
+  async changeKeys(serverId: string, decide: (keys: ServerKey[]) => KeyEdit): Promise<void> {
     this.#keys.change(serverId, decide);
   }
 

@@ -82,12 +82,30 @@ export interface Mint {
   until: number;
 }
 
+/** Why a key ended: another took its place, it was retired, deleted by hand, or its server was removed. */
+export type Ending = 'replaced' | 'retired' | 'deleted' | 'removed';
+
+/** How long the hash of a key that ended is kept at least, in ms. */
+export const ENDED_KEPT_MS = 90 * 86_400_000;
+
+/** A key that is no more: whoever still sends it is told so, and nobody can bring it back. */
+export interface EndedKey {
+  hash: string;
+  /** Undefined when that was removed, with the key or later. */
+  server: Server | undefined;
+  endedAt: number;
+  how: Ending;
+}
+
 /** What a change of keys comes to: rows to write (by id), ids to delete, and its line in the audit trail. */
 export interface Edit<Row> {
   put?: Row[];
   drop?: string[];
   audit?: AuditEntry;
 }
+
+/** A change of a server's keys: `ended` says when and why those that are dropped end, `mint` is stored with it. */
+export type KeyEdit = Edit<ServerKey> & { ended?: { at: number; how: Ending }; mint?: Mint };
 
 /** What was received from one agent instance. */
 export interface Instance {
@@ -152,6 +170,7 @@ export interface Store {
 
   /** Throws HUB_SERVER_EXISTS for a name that is taken. */
   addServer(server: Server, key: ServerKey, audit?: AuditEntry): Promise<void>;
+  /** Its keys end with it, at the time of `audit`. */
   removeServer(id: string, audit?: AuditEntry): Promise<void>;
   servers(): Promise<Server[]>;
   serverByName(name: string): Promise<Server | undefined>;
@@ -160,6 +179,8 @@ export interface Store {
 
   keys(serverId: string): Promise<ServerKey[]>;
   findKey(hash: string): Promise<{ server: Server; key: ServerKey } | undefined>;
+  /** A key that was dropped or removed in the last ENDED_KEPT_MS at least. */
+  endedKey(hash: string): Promise<EndedKey | undefined>;
 
   /**
    * Notes that a key, or a credential, was used; written at most every few seconds. The first use of a `next` key makes
@@ -167,11 +188,11 @@ export interface Store {
    */
   useKey(key: KeyUse, at: number): Promise<void>;
   /**
-   * Changes the keys of a server in one transaction, with what `decide` makes of those there are; `mint` is stored with
-   * it. What `decide` throws undoes all. Throws HUB_KEY_EXISTS for a key that another server has and for a mint that is
-   * there already, HUB_SERVER_UNKNOWN.
+   * Changes the keys of a server in one transaction, with what `decide` makes of those there are. What `decide` throws
+   * undoes all. Throws HUB_KEY_EXISTS for a key that another server has and for a mint that is there already,
+   * HUB_KEY_ENDED for a new key that has ended before, HUB_SERVER_UNKNOWN.
    */
-  changeKeys(serverId: string, decide: (keys: ServerKey[]) => Edit<ServerKey> & { mint?: Mint }): Promise<void>;
+  changeKeys(serverId: string, decide: (keys: ServerKey[]) => KeyEdit): Promise<void>;
   /** As it was stored, also when its time is over: `until` tells. */
   mint(id: string): Promise<Mint | undefined>;
   /** The server of that name; registered without a key (policy `multi`) when there is none, as hosts with a credential of the organisation are. */
@@ -206,7 +227,8 @@ export interface Store {
   recent(serverId: string, from: number, to: number): Promise<{ time: number; frame: Uint8Array }[]>;
   /**
    * Drops heartbeats received before a time (`old`), then the oldest ones while the store takes more than `mostBytes` or
-   * its disk is nearly full (`excess`), and sessions unseen for a week before the time; what was counted stays.
+   * its disk is nearly full (`excess`), sessions unseen for a week before the time, and keys that ended ENDED_KEPT_MS
+   * before it; what was counted stays.
    */
   prune(before: number, mostBytes: number): Promise<{ old: number; excess: number }>;
 

@@ -38,6 +38,7 @@ export const HUB_ERRORS = {
     'Give another --listen HOST:PORT, or end the process that holds it.',
   ),
   HUB_KEY_EXISTS: row(EXIT.failed, 'this key is another server\u2019s already', 'Make a new one; a key belongs to one server.'),
+  HUB_KEY_ENDED: row(EXIT.failed, 'this key was in use before and has ended', 'Make a new one; a key that has ended stays ended.'),
   HUB_KEY_UNKNOWN: row(EXIT.failed, 'server `{name}` has no key `{key}`', 'See: scout-hub key list {name}'),
   HUB_KEY_NAME: row(
     EXIT.usage,

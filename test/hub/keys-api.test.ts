@@ -1,11 +1,12 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addServer, listKeys, removeServer } from '../../src/hub/servers.ts';
+import { changeKey, retireKeys, rotateKey } from '../../src/hub/key-changes.ts';
+import { addServer, listKeys, removeServer, showServer } from '../../src/hub/servers.ts';
 import type { Policy, ServerKey } from '../../src/hub/store.ts';
 import { problemSchema, whoamiSchema } from '../../src/protocol/heartbeat.ts';
 import { mintedSchema, registeredSchema, retiredSchema } from '../../src/protocol/keys.ts';
 import { faultOf } from '../../src/support/chain.ts';
-import { type Answer, TestHub } from './helpers.ts';
+import { type Answer, problemOf, TestHub } from './helpers.ts';
 
 const HOUR = 3_600_000;
 const GRACE = 24 * HOUR;
@@ -224,6 +225,63 @@ describe('retire', () => {
     const [a, b] = [await add('a', 'multi'), await add('b', 'multi')];
     expect(await retire(a, print(b))).toEqual({ fingerprint: print(b), retired: false });
     expect(await slots(b)).toEqual(['current']);
+  });
+});
+
+describe('a key that ended', () => {
+  const told = async (key: string) => problemOf(await hub.call('/api/v1/whoami', { key })).detail;
+
+  it('is told so by its fingerprint, time and cause, and is counted for its server', async () => {
+    const registry = hub.serving.hub;
+    const replaced = await add('a', 'immediate');
+    const at = rfc(now);
+    const { key } = await rotateKey(registry, 'a');
+    now += 5_000;
+    expect(await told(replaced)).toBe(`The key with fingerprint ${print(replaced)} ended at ${at}: it was replaced.`);
+    for (let count = 0; count < 3; count++) await told(replaced);
+    await expect.poll(async () => (await showServer(registry, 'a')).refused).toEqual({ 401: 4 });
+    expect(await listKeys(registry, 'a')).toMatchObject([{ fingerprint: print(key) }]);
+    expect(await told(newKey())).toBe('This key is not known here.');
+    await removeServer(registry, 'a');
+    expect(await told(replaced)).toContain('it was replaced');
+    expect(await told(key)).toBe(`The key with fingerprint ${print(key)} ended at ${rfc(now)}: its server was removed.`);
+  });
+
+  it('is told how: retired by its agent or by hand, deleted, or its window over', async () => {
+    const registry = hub.serving.hub;
+    const first = await add('a', 'grace', HOUR);
+    const { key: second } = await rotateKey(registry, 'a');
+    await retire(second, print(first));
+    expect(await told(first)).toContain(`ended at ${rfc(now)}: it was retired`);
+    const { key: third } = await rotateKey(registry, 'a');
+    await retireKeys(registry, 'a');
+    expect(await told(second)).toContain('it was retired');
+    await rotateKey(registry, 'a');
+    const over = now + HOUR;
+    now += 2 * HOUR;
+    expect(await told(third)).toContain(`was valid until ${rfc(over)}`);
+    await rotateKey(registry, 'a');
+    expect(await told(third)).toContain(`ended at ${rfc(over)}: it was replaced`);
+    const many = await add('b', 'multi');
+    await rotateKey(registry, 'b');
+    await changeKey(registry, 'b', print(many), { action: 'delete', force: false });
+    expect(await told(many)).toContain('it was deleted');
+  });
+
+  it('cannot be registered again, by its own server or another one', async () => {
+    for (const policy of ['immediate', 'multi'] as const) {
+      const old = await add(policy, policy);
+      const fresh = newKey();
+      await register(old, fresh);
+      if (policy === 'multi') await retire(fresh, print(old));
+      const other = await add(`other-${policy}`, 'grace');
+      for (const key of [fresh, other]) {
+        const answer = await post('register', key, { sha256: sha256(old) });
+        refused(answer, 409, 'key_exists');
+        expect(problemOf(answer).detail).toContain('has ended');
+      }
+      expect(await slots(old, fresh, other)).toEqual([401, 'current', 'current']);
+    }
   });
 });
 

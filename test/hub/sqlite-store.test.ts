@@ -56,6 +56,24 @@ describe('SQLite file', () => {
     expect(() => SqliteStore.open(folder.path)).toThrow(expect.objectContaining({ code: 'HUB_DATA_NEWER' }));
   });
 
+  it('of the version before this one is brought up to date, with all that is in it', async () => {
+    folder = tempFolder();
+    const { server, key } = registered('a');
+    const before = SqliteStore.open(folder.path);
+    await before.addServer(server, key);
+    await before.close();
+    const database = new DatabaseSync(join(folder.path, 'hub.db'));
+    database.exec(
+      `DROP TABLE ended_keys; DROP INDEX servers_brought_by; ALTER TABLE servers DROP COLUMN brought_by; PRAGMA user_version = 3`,
+    );
+    database.close();
+    const store = SqliteStore.open(folder.path);
+    expect(await store.findKey(key.hash)).toEqual({ server, key });
+    await store.changeKeys(server.id, () => ({ drop: [key.id], ended: { at: 9, how: 'replaced' } }));
+    expect(await store.endedKey(key.hash)).toMatchObject({ server, endedAt: 9 });
+    await store.close();
+  });
+
   it('that is none is refused with HUB_DATA', () => {
     folder = tempFolder();
     writeFileSync(join(folder.path, 'hub.db'), 'this is no database, and it is long enough to be seen as none'.repeat(20));

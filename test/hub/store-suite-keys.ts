@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
   type AuditEntry,
+  ENDED_KEPT_MS,
   MINT_KEPT_MS,
   type Mint,
   type OrgCredential,
@@ -96,6 +97,57 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
       const [a, b] = [await add('a'), await add('b')];
       await store().changeKeys(a.server.id, () => ({ drop: [b.key.id] }));
       expect(await store().keys(b.server.id)).toEqual([b.key]);
+    });
+
+    it('remembers keys that ended, with when and how, lists them no more and never takes them again', async () => {
+      const { server, key } = await add('a');
+      const over = anotherKey(server.id, { validUntil: 500 });
+      const still = anotherKey(server.id, { validUntil: 9_000 });
+      await store().changeKeys(server.id, () => ({ put: [over, still] }));
+      const ended = { at: 1_000, how: 'deleted' as const };
+      await store().changeKeys(server.id, () => ({ drop: [key.id, over.id, still.id], ended }));
+      await reopen();
+      expect(await store().keys(server.id)).toEqual([]);
+      expect(await store().endedKey(key.hash)).toEqual({ hash: key.hash, server, endedAt: 1_000, how: 'deleted' });
+      expect(await store().endedKey(over.hash)).toEqual({ hash: over.hash, server, endedAt: 500, how: 'replaced' });
+      expect(await store().endedKey(still.hash)).toMatchObject({ endedAt: 1_000, how: 'deleted' });
+      expect(await store().endedKey(hash())).toBeUndefined();
+      const b = await add('b');
+      for (const { id } of [server, b.server]) {
+        const back = store().changeKeys(id, () => ({ put: [anotherKey(id, { hash: key.hash })], audit: entry('key.register') }));
+        await expect(back).rejects.toMatchObject({ code: 'HUB_KEY_ENDED' });
+      }
+      await expect(store().addServer(registered('c').server, { ...b.key, hash: key.hash })).rejects.toMatchObject({
+        code: 'HUB_KEY_ENDED',
+      });
+      expect(await actions()).toEqual([]);
+    });
+
+    it('ends no key where a change is undone, and none of another server', async () => {
+      const [a, b] = [await add('a'), await add('b')];
+      const ended = { at: 1_000, how: 'replaced' as const };
+      const taken = anotherKey(a.server.id, { hash: b.key.hash });
+      await expect(store().changeKeys(a.server.id, () => ({ drop: [a.key.id], put: [taken], ended }))).rejects.toThrow();
+      await store().changeKeys(a.server.id, () => ({ drop: [b.key.id], ended }));
+      for (const { key } of [a, b]) {
+        expect(await store().endedKey(key.hash)).toBeUndefined();
+        expect(await store().findKey(key.hash)).toBeDefined();
+      }
+    });
+
+    it('remembers the keys of a server that was removed, for as long as any', async () => {
+      const { server, key } = await add('a');
+      const retired = anotherKey(server.id);
+      await store().changeKeys(server.id, () => ({ put: [retired] }));
+      await store().changeKeys(server.id, () => ({ drop: [retired.id], ended: { at: 4, how: 'retired' } }));
+      await store().removeServer(server.id, { ...entry('server.remove'), at: 6 });
+      expect(await store().endedKey(key.hash)).toEqual({ hash: key.hash, server: undefined, endedAt: 6, how: 'removed' });
+      expect(await store().endedKey(retired.hash)).toEqual({ hash: retired.hash, server: undefined, endedAt: 4, how: 'retired' });
+      await store().prune(5 + ENDED_KEPT_MS, 1e9);
+      expect(await store().endedKey(retired.hash)).toBeUndefined();
+      expect(await store().endedKey(key.hash)).toBeDefined();
+      await store().prune(7 + ENDED_KEPT_MS, 1e9);
+      expect(await store().endedKey(key.hash)).toBeUndefined();
     });
 
     it('takes the same mint once, and again when the day is over; pruning and removal forget it', async () => {

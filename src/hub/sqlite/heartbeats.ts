@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ScoutError } from '../../support/errors.ts';
 import { stateOf } from '../servers.ts';
-import type { Incoming, Instance, KeyUse, Server } from '../store.ts';
+import { ENDED_KEPT_MS, type Incoming, type Instance, type KeyUse, type Server } from '../store.ts';
 import { Sequences } from './sequences.ts';
 import { transaction } from './transaction.ts';
 
@@ -42,6 +42,7 @@ export class Heartbeats {
   readonly #orphans: StatementSync;
   readonly #sessions: StatementSync;
   readonly #mints: StatementSync;
+  readonly #ended: StatementSync;
   readonly #size: StatementSync;
   #queue: Pending[] = [];
 
@@ -70,6 +71,7 @@ export class Heartbeats {
     this.#orphans = database.prepare('DELETE FROM heartbeats WHERE number IN (SELECT number FROM heartbeats WHERE server = ? LIMIT ?)');
     this.#sessions = database.prepare('DELETE FROM sessions WHERE last_seen < ?');
     this.#mints = database.prepare('DELETE FROM mints WHERE until < ?');
+    this.#ended = database.prepare('DELETE FROM ended_keys WHERE ended_at < ?');
     this.#size = database.prepare(
       'SELECT page_count * page_size AS file, (page_count - freelist_count) * page_size AS used FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()',
     );
@@ -123,6 +125,7 @@ export class Heartbeats {
   async prune(before: number, mostBytes: number): Promise<{ old: number; excess: number }> {
     this.#sessions.run(before - SESSION_UNSEEN_MS);
     this.#mints.run(before);
+    this.#ended.run(before - ENDED_KEPT_MS);
     const old = await this.#inSteps(() => this.#prune.run(before, PRUNE_STEP).changes);
     const most = Math.min(mostBytes, this.#bytes().file + this.#spare());
     const excess = await this.#inSteps(() =>

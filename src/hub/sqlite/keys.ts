@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { ScoutError } from '../../support/errors.ts';
-import { type Edit, MINT_KEPT_MS, type Mint, type ServerKey, type Slot } from '../store.ts';
+import { type Ending, type KeyEdit, MINT_KEPT_MS, type Mint, type ServerKey, type Slot } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { transaction, unlessTaken } from './transaction.ts';
 
@@ -15,6 +15,9 @@ export class Keys {
   readonly #of: StatementSync;
   readonly #put: StatementSync;
   readonly #drop: StatementSync;
+  readonly #end: StatementSync;
+  readonly #endAll: StatementSync;
+  readonly #ended: StatementSync;
   readonly #mint: StatementSync;
   readonly #addMint: StatementSync;
 
@@ -30,6 +33,11 @@ export class Keys {
       ON CONFLICT (id) DO UPDATE SET name = excluded.name, slot = excluded.slot, enabled = excluded.enabled,
         valid_until = excluded.valid_until, last_used = excluded.last_used`);
     this.#drop = database.prepare('DELETE FROM keys WHERE id = ? AND server = ?');
+    const end = `INSERT OR REPLACE INTO ended_keys (hash, server, ended_at, how)
+      SELECT hash, server, min(?2, coalesce(valid_until, ?2)), iif(valid_until <= ?2, 'replaced', ?3) FROM keys`;
+    this.#end = database.prepare(`${end} WHERE id = ?1 AND server = ?4`);
+    this.#endAll = database.prepare(`${end} WHERE server = ?1`);
+    this.#ended = database.prepare('SELECT 1 FROM ended_keys WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM keys WHERE hash = ?1)');
     this.#mint = database.prepare(
       'SELECT m.id, m.sealed, m.until, s.id AS server_id FROM mints AS m JOIN servers AS s ON s.number = m.server WHERE m.id = ?',
     );
@@ -43,19 +51,28 @@ export class Keys {
     return this.#of.all(serverId).map(keyOf);
   }
 
-  /** Writes one key. Belongs into the caller's transaction. Throws HUB_KEY_EXISTS. */
+  /** Writes one key. Belongs into the caller's transaction. Throws HUB_KEY_EXISTS, HUB_KEY_ENDED. */
   put(server: number | bigint, key: ServerKey): void {
     const { id, name, hash, slot, enabled, createdAt, validUntil, lastUsed } = key;
+    if (this.#ended.get(hash)) throw new ScoutError('HUB_KEY_ENDED');
     const write = () => this.#put.run(id, server, name, hash, slot, enabled ? 1 : 0, createdAt, validUntil, lastUsed);
     unlessTaken('keys.hash', 'HUB_KEY_EXISTS', {}, write);
   }
 
-  change(serverId: string, decide: (keys: ServerKey[]) => Edit<ServerKey> & { mint?: Mint }): void {
+  /** Remembers every key of a server (by its number) as ended. Belongs into the caller's transaction. */
+  endAll(server: number, at: number, how: Ending): void {
+    this.#endAll.run(server, at, how);
+  }
+
+  change(serverId: string, decide: (keys: ServerKey[]) => KeyEdit): void {
     transaction(this.#database, () => {
       const number = this.#number.get(serverId)?.number as number | undefined;
       if (number === undefined) throw new ScoutError('HUB_SERVER_UNKNOWN', { name: serverId });
-      const { put = [], drop = [], mint, audit } = decide(this.of(serverId));
-      for (const id of drop) this.#drop.run(id, number);
+      const { put = [], drop = [], ended, mint, audit } = decide(this.of(serverId));
+      for (const id of drop) {
+        if (ended) this.#end.run(id, ended.at, ended.how, number);
+        this.#drop.run(id, number);
+      }
       for (const key of put) this.put(number, key);
       if (mint && this.#addMint.run(mint.id, number, mint.sealed, mint.until).changes !== 1) throw new ScoutError('HUB_KEY_EXISTS');
       this.#audit.append(audit);

@@ -6,7 +6,7 @@ import { transaction } from './transaction.ts';
 type Migration = (database: DatabaseSync) => void;
 
 /** From version n to n + 1; forward only, and never edited once released. */
-const MIGRATIONS: Migration[] = [first, aliveSince, credentials];
+const MIGRATIONS: Migration[] = [first, aliveSince, credentials, endedKeys];
 
 /** Brings the schema to the version this program knows; `user_version` tells where it stands. Throws HUB_DATA_NEWER. */
 export function migrate(database: DatabaseSync): void {
@@ -161,5 +161,23 @@ function credentials(database: DatabaseSync): void {
     ) STRICT;
     CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
     CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
+  `);
+}
+
+/** Hashes of keys that ended, and which credential's heartbeats registered a server. */
+function endedKeys(database: DatabaseSync): void {
+  database.exec(`
+    -- No foreign key: what is told of a key outlives its server, whose number is never given twice.
+    CREATE TABLE ended_keys (
+      hash TEXT PRIMARY KEY,
+      server INTEGER NOT NULL,
+      ended_at INTEGER NOT NULL,
+      how TEXT NOT NULL CHECK (how IN ('replaced', 'retired', 'deleted', 'removed'))
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX ended_keys_time ON ended_keys (ended_at);
+
+    -- The name of the credential without its version, as of the day; null for a server that people registered.
+    ALTER TABLE servers ADD COLUMN brought_by TEXT;
+    CREATE INDEX servers_brought_by ON servers (brought_by) WHERE brought_by IS NOT NULL;
   `);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { AuditEntry, FleetRow, Policy, Server, ServerKey, Slot } from '../store.ts';
+import type { AuditEntry, EndedKey, Ending, FleetRow, Policy, Server, ServerKey, Slot } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { KEY, type Keys, keyOf } from './keys.ts';
 import { transaction, unlessTaken } from './transaction.ts';
@@ -19,7 +19,9 @@ export class Servers {
   readonly #byName: StatementSync;
   readonly #keys: Keys;
   readonly #audit: Audit;
+  readonly #number: StatementSync;
   readonly #find: StatementSync;
+  readonly #ended: StatementSync;
   readonly #fleet: StatementSync;
   readonly #standing: StatementSync;
   readonly #inventory: StatementSync;
@@ -32,11 +34,15 @@ export class Servers {
     this.#keys = keys;
     this.#audit = audit;
     this.#add = database.prepare('INSERT INTO servers (id, name, policy, grace_ms, created_at) VALUES (?, ?, ?, ?, ?)');
-    this.#remove = database.prepare('DELETE FROM servers WHERE id = ? RETURNING number');
+    this.#remove = database.prepare('DELETE FROM servers WHERE id = ?');
     this.#removeRefusals = database.prepare('DELETE FROM refusals WHERE server = ?');
     this.#all = database.prepare(`SELECT ${SERVER} FROM servers AS s ORDER BY s.name`);
     this.#byName = database.prepare(`SELECT ${SERVER} FROM servers AS s WHERE s.name = ?`);
     this.#find = database.prepare(`SELECT ${SERVER}, ${KEY} FROM keys AS k JOIN servers AS s ON s.number = k.server WHERE k.hash = ?`);
+    this.#number = database.prepare('SELECT number FROM servers WHERE id = ?');
+    this.#ended = database.prepare(
+      `SELECT ${SERVER}, e.ended_at, e.how FROM ended_keys AS e LEFT JOIN servers AS s ON s.number = e.server WHERE e.hash = ?`,
+    );
     const fleet = `
       SELECT ${SERVER}, l.*, coalesce(k.slot, l.key_slot) AS slot,
         (SELECT coalesce(sum(i.accepted), 0) FROM instances AS i WHERE i.server = s.number) AS accepted
@@ -68,8 +74,10 @@ export class Servers {
   /** Returns the number that its heartbeats stand under, undefined for an unknown server. */
   remove(id: string, audit?: AuditEntry): number | undefined {
     return transaction(this.#database, () => {
-      const number = this.#remove.get(id)?.number as number | undefined;
+      const number = this.#number.get(id)?.number as number | undefined;
       if (number === undefined) return undefined;
+      if (audit) this.#keys.endAll(number, audit.at, 'removed');
+      this.#remove.run(id);
       this.#removeRefusals.run(number);
       this.#audit.append(audit);
       return number;
@@ -93,6 +101,12 @@ export class Servers {
   findKey(hash: string): { server: Server; key: ServerKey } | undefined {
     const row = this.#find.get(hash);
     return row && { server: serverOf(row), key: keyOf(row) };
+  }
+
+  endedKey(hash: string): EndedKey | undefined {
+    const row = this.#ended.get(hash);
+    if (!row) return undefined;
+    return { hash, server: row.server_id === null ? undefined : serverOf(row), endedAt: row.ended_at as number, how: row.how as Ending };
   }
 
   fleet(): FleetRow[] {
