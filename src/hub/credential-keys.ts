@@ -12,8 +12,6 @@ import type { AuditEntry, OrgCredential } from './store.ts';
  * that works ends the old one. Which ones are versions of one credential, their names tell.
  */
 
-const NAME_MOST = 64;
-
 type Asked = Pick<Hub, 'store' | 'now'>;
 
 /**
@@ -73,9 +71,12 @@ export async function retireCredential(hub: Asked, asking: OrgCredential, finger
 }
 
 /** What all versions of a credential have in common: its name without `-v2`. */
-const familyOf = (name: string): string => name.replace(/-v[1-9]\d{0,8}$/, '');
+export const familyOf = (name: string): string => name.replace(/-v[1-9]\d{0,8}$/, '');
 
-/** NAME-v2, or one more than the highest version there is. Of a name too long for that the end gives way. */
+/**
+ * NAME-v2, or one more than the highest version there is. It may be longer than a name that people give: were its end cut,
+ * it would be no version of NAME any more.
+ */
 export function nextName(all: Pick<OrgCredential, 'name'>[], name: string): string {
   const family = familyOf(name);
   const versions = [...all, { name }]
@@ -83,8 +84,7 @@ export function nextName(all: Pick<OrgCredential, 'name'>[], name: string): stri
     .map((one) => Number(one.name.slice(family.length + 2)) || 1);
   const names = new Set(all.map((one) => one.name));
   for (let version = Math.max(...versions) + 1; ; version++) {
-    const suffix = `-v${version}`;
-    const next = family.slice(0, NAME_MOST - suffix.length) + suffix;
+    const next = `${family}-v${version}`;
     if (!names.has(next)) return next;
   }
 }

@@ -49,9 +49,12 @@ export function sinceOf({ server, latest }: Pick<FleetRow, 'server' | 'latest'>,
   return state === 'alive' ? latest.aliveSince : latest.received;
 }
 
+/** Whether a text may name a server. */
+export const isServerName = (text: string): boolean => /^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,127}$/u.test(text);
+
 /** Registers a server and makes its key. Throws HUB_SERVER_EXISTS, HUB_SERVER_NAME. */
 export async function addServer(hub: Registry, name: string, policy: Policy, graceMs: number): Promise<AddedServer> {
-  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,127}$/u.test(name)) throw new ScoutError('HUB_SERVER_NAME', {});
+  if (!isServerName(name)) throw new ScoutError('HUB_SERVER_NAME', {});
   const key = randomBytes(32).toString('hex');
   const createdAt = hub.now();
   const server: Server = { id: randomUUID(), name, policy, graceMs, createdAt };

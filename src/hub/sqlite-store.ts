@@ -13,6 +13,7 @@ import type {
   AuditEntry,
   Edit,
   EndedKey,
+  Founder,
   Incoming,
   KeyEdit,
   KeyUse,
@@ -102,8 +103,8 @@ export class SqliteStore implements Store {
     return this.#keys.mint(id);
   }
 
-  async serverForHost(name: string, now: number): Promise<Server> {
-    return this.#servers.forHost(name, now);
+  async serverForHost(name: string, now: number, by: Founder): Promise<Server | undefined> {
+    return this.#servers.forHost(name, now, by);
   }
 
   async credentials(): Promise<OrgCredential[]> {

@@ -52,6 +52,17 @@ export interface OrgCredential {
   lastUsed: number | null;
 }
 
+/** The credential whose heartbeat registers the server of a host. */
+export interface Founder {
+  /** As the audit trail names it: `credential:ci-v2`. */
+  actor: string;
+  /** Its name without the version: versions of one credential share what they may register. */
+  family: string;
+  address: string | null;
+  /** How many servers may stand that the family has registered; null: any number. */
+  most: number | null;
+}
+
 /** One thing that happened, for the audit trail. Fingerprints, never keys. */
 export interface AuditEntry {
   at: number;
@@ -195,8 +206,11 @@ export interface Store {
   changeKeys(serverId: string, decide: (keys: ServerKey[]) => KeyEdit): Promise<void>;
   /** As it was stored, also when its time is over: `until` tells. */
   mint(id: string): Promise<Mint | undefined>;
-  /** The server of that name; registered without a key (policy `multi`) when there is none, as hosts with a credential of the organisation are. */
-  serverForHost(name: string, now: number): Promise<Server>;
+  /**
+   * The server of that name; registered without a key (policy `multi`) when there is none, with its line in the audit
+   * trail. Undefined when the founder has registered all that it may.
+   */
+  serverForHost(name: string, now: number, by: Founder): Promise<Server | undefined>;
 
   credentials(): Promise<OrgCredential[]>;
   credentialByKid(kid: string): Promise<OrgCredential | undefined>;

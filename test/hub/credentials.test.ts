@@ -4,12 +4,14 @@ import { createCredential } from '../../src/credentials/create.ts';
 import { auditLines, verifyAudit } from '../../src/hub/audit.ts';
 import { nextName } from '../../src/hub/credential-keys.ts';
 import { type AddedCredential, addCredential, deleteCredential, enableCredential, renameCredential } from '../../src/hub/credentials.ts';
+import { storeByHost } from '../../src/hub/ingest/hosts.ts';
 import { parsePublicKey } from '../../src/hub/public-key.ts';
 import { addServer, showServer } from '../../src/hub/servers.ts';
 import type { OrgCredential, Scope } from '../../src/hub/store.ts';
 import { whoamiSchema } from '../../src/protocol/heartbeat.ts';
 import { registeredSchema, retiredSchema } from '../../src/protocol/keys.ts';
 import { type Answer, heartbeat, packed, problemOf, TestHub } from './helpers.ts';
+import { incoming } from './store-suite.ts';
 
 interface Pair {
   privateKey: KeyObject;
@@ -121,6 +123,52 @@ describe('heartbeats', () => {
     expect((await hub.serving.hub.store.standing('a.example'))?.key).toEqual({ fingerprint: added.fingerprint, slot: 'current' });
   });
 
+  it('also to a server that has keys of its own: a credential is the whole organisation\u2019s', async () => {
+    const added = await add('ci', ONE);
+    expect((await hub.post(packed([heartbeat({ host: { name: 'web-1' } })]), jwt(ONE, added), null)).status).toBe(200);
+    expect(await showServer(hub.serving.hub, 'web-1')).toMatchObject({ policy: 'grace', instances: [{ accepted: 1 }] });
+  });
+
+  it('register a host with a line that names the credential and where it came from', async () => {
+    const added = await add('ci', ONE);
+    await hub.post(packed([heartbeat()]), jwt(ONE, added), null);
+    expect((await Array.fromAsync(auditLines(hub.serving.hub.store))).at(-1)).toMatchObject({
+      actor: 'credential:ci',
+      action: 'server.add',
+      subject: 'server:web-1.example',
+      address: '127.0.0.1',
+    });
+  });
+
+  it.each(['-x', ' x', 'a/b', '../x', 'a\u0000b', 'a\u202eb', '\u001b[2J', 'a\nb', '<b>', 'x'.repeat(129)])(
+    'are refused from a host named %j, and nothing of their batch is stored',
+    async (name) => {
+      const added = await add('ci', ONE);
+      const answer = await hub.post(packed([heartbeat(), heartbeat({ host: { name } })]), jwt(ONE, added), null);
+      refused(answer, 400, 'heartbeat_invalid', 'host.name is not a name for a server');
+      expect(problemOf(answer)).toMatchObject({ index: 1 });
+      expect(problemOf(answer).detail).not.toContain(name);
+      expect(await hub.serving.hub.store.servers()).toHaveLength(1);
+    },
+  );
+
+  it('of a member bring so many servers into being and no more; of an admin any number', async () => {
+    const { id } = { id: (await add('ci', ONE)).credential_id };
+    const { hub: inner } = hub.serving;
+    const credential = (await inner.store.credentials()).find((one) => one.id === id) as OrgCredential;
+    const store = (name: string, role: OrgCredential['role'] = 'member') =>
+      storeByHost(
+        inner,
+        { kind: 'credential', credential: { ...credential, role } },
+        [incoming(randomUUID(), 1, { hostName: name })],
+        null,
+        2,
+      );
+    for (const name of ['a', 'b', 'a']) expect(await store(name)).toEqual([{ accepted: 1, duplicates: 0 }]);
+    await expect(store('c')).rejects.toMatchObject({ status: 403, code: 'forbidden', message: expect.stringContaining('2 servers') });
+    expect(await store('c', 'admin')).toEqual([{ accepted: 1, duplicates: 0 }]);
+  });
+
   it('need their scope', async () => {
     const added = await add('ci', ONE, { scopes: ['keys'] });
     refused(await hub.post(packed([heartbeat()]), jwt(ONE, added), null), 403, 'forbidden', 'lacks the scope heartbeats; it has keys');
@@ -158,6 +206,15 @@ describe('a credential replaces itself', () => {
     await verifyAudit(hub.serving.hub.store);
   });
 
+  it('whatever the length of its name', async () => {
+    const added = await add('x'.repeat(64), ONE);
+    const made = JSON.parse((await ask('register', jwt(ONE, added), { public_key: spki(TWO) })).text);
+    const asNew = jwt(TWO, { credential_id: made.credential_id });
+    expect((await ask('retire', asNew, { fingerprint: added.fingerprint })).status).toBe(200);
+    refused(await whoami(jwt(ONE, added)), 401, 'key_refused', 'is disabled');
+    expect((await enableCredential(registry(), made.name, false)).enabled).toBe(false);
+  });
+
   it('but no other one, unless it has the scope admin; and nothing without the scope keys', async () => {
     const [one, two] = [await add('ci', ONE), await add('ops', TWO, { role: 'admin' })];
     refused(await ask('retire', jwt(ONE, one), { fingerprint: two.fingerprint }), 403, 'forbidden', 'versions of itself only');
@@ -182,14 +239,14 @@ describe('a credential replaces itself', () => {
     refused(answer, 400, 'key_invalid', 'SHA-256');
   });
 
-  it('under names that count on, and fit', () => {
+  it('under names that count on', () => {
     const names = (...all: string[]) => all.map((name) => ({ name }));
     expect(nextName(names('ci'), 'ci')).toBe('ci-v2');
     expect(nextName(names('ci', 'ci-v2', 'ci-v9', 'ci-vx', 'other-v20'), 'ci-v2')).toBe('ci-v10');
     expect(nextName([], 'ci-v1')).toBe('ci-v2');
     const long = 'x'.repeat(64);
-    expect(nextName(names(long), long)).toBe(`${'x'.repeat(61)}-v2`);
-    expect(nextName(names(long, `${'x'.repeat(61)}-v2`), long)).toBe(`${'x'.repeat(61)}-v3`);
+    expect(nextName(names(long), long)).toBe(`${long}-v2`);
+    expect(nextName(names(long, `${long}-v2`), `${long}-v2`)).toBe(`${long}-v3`);
   });
 });
 

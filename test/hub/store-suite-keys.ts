@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type AuditEntry,
   ENDED_KEPT_MS,
+  type Founder,
   MINT_KEPT_MS,
   type Mint,
   type OrgCredential,
@@ -42,6 +43,14 @@ const entry = (action: string): AuditEntry => ({
   subject: 'server:a',
   detail: { key: 'f' },
   address: null,
+});
+
+const founder = (over: Partial<Founder> = {}): Founder => ({
+  actor: 'credential:ci-v2',
+  family: 'ci',
+  address: '::1',
+  most: null,
+  ...over,
 });
 
 function expectChain(lines: (AuditEntry & Link)[]): void {
@@ -196,14 +205,30 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
   });
 
   it('serverForHost registers a server without a key, once, with its line', async () => {
-    const made = await store().serverForHost('web-1', 7);
+    const made = (await store().serverForHost('web-1', 7, founder())) as Server;
     expect(made).toEqual({ id: expect.any(String), name: 'web-1', policy: 'multi', graceMs: 0, createdAt: 7 });
     await reopen();
-    expect(await store().serverForHost('web-1', 8)).toEqual(made);
+    expect(await store().serverForHost('web-1', 8, founder())).toEqual(made);
     expect(await store().keys(made.id)).toEqual([]);
     const { server } = await add('a');
-    expect(await store().serverForHost('a', 8)).toEqual(server);
-    expect(await store().auditTrail(1, 9)).toMatchObject([{ at: 7, actor: 'hub', action: 'server.add', subject: 'server:web-1' }]);
+    expect(await store().serverForHost('a', 8, founder({ most: 0 }))).toEqual(server);
+    expect(await store().auditTrail(1, 9)).toMatchObject([
+      { at: 7, actor: 'credential:ci-v2', action: 'server.add', subject: 'server:web-1', address: '::1' },
+    ]);
+  });
+
+  it('serverForHost registers as many servers as a family of credentials may have, and again when one was removed', async () => {
+    await add('a');
+    const ask = (name: string, over: Partial<Founder> = {}) => store().serverForHost(name, 7, founder({ most: 2, ...over }));
+    const names = await Promise.all(['x', 'y', 'z', 'x'].map((name, index) => ask(name, { actor: `credential:ci-v${index + 2}` })));
+    expect(names.map((server) => server?.name)).toEqual(['x', 'y', undefined, 'x']);
+    expect((await ask('z', { family: 'other' }))?.name).toBe('z');
+    expect(await ask('w')).toBeUndefined();
+    await store().removeServer((names[0] as Server).id);
+    expect((await ask('w'))?.name).toBe('w');
+    expect(await ask('v')).toBeUndefined();
+    expect((await ask('v', { most: null }))?.name).toBe('v');
+    expect(await actions()).toEqual(Array(5).fill('server.add'));
   });
 
   describe('credentials', () => {
@@ -247,7 +272,7 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
     it('note their last use like keys, by themselves and with heartbeats', async () => {
       const one = credential('a');
       await store().changeCredentials(() => ({ put: [one] }));
-      const server = await store().serverForHost('web-1', 1);
+      const server = (await store().serverForHost('web-1', 1, founder())) as Server;
       const use = { id: one.id, hash: hash(), slot: 'current' as const, lastUsed: null };
       const used = async () => (await store().credentialByKid(one.kid))?.lastUsed;
       await store().useKey(use, 10_000);
@@ -267,7 +292,7 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
       await store().changeKeys(server.id, () => ({ audit: entry('key.rotate') }));
       await reopen();
       await store().changeCredentials(() => ({ audit: { ...entry('credential.add'), address: '::1', detail: {} } }));
-      await store().serverForHost('h', 3);
+      await store().serverForHost('h', 3, founder());
       const all = await store().auditTrail(1, 100);
       expect(all.map((line) => line.seq)).toEqual([1, 2, 3, 4]);
       expectChain(all);

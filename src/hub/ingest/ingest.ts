@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Accepted } from '../../protocol/heartbeat.ts';
 import { BODY_MAX_BYTES, CONTENT_TYPE, PATHS } from '../../protocol/wire.ts';
-import { ScoutError } from '../../support/errors.ts';
 import { type Caller, type Gate, keyUseOf } from '../gate.ts';
 import type { Hub } from '../hub.ts';
 import type { Metrics } from '../metrics.ts';
@@ -10,6 +9,7 @@ import { lackOf } from '../scopes.ts';
 import type { Incoming, Server } from '../store.ts';
 import { type BodyType, batchOf } from './batch.ts';
 import { encodingOf, readBody } from './body.ts';
+import { isGone, storeByHost } from './hosts.ts';
 
 type Counts = Pick<Accepted, 'accepted' | 'duplicates'>;
 
@@ -56,7 +56,7 @@ export class Ingest {
     const batch = batchOf(body, encoding, type);
     const counts = { accepted: 0, duplicates: 0 };
     // With a credential each host's are stored for themselves: should one fail, the others' come again as duplicates.
-    for (const { accepted, duplicates } of await this.#store(caller, batch)) {
+    for (const { accepted, duplicates } of await this.#store(caller, batch, request.socket.remoteAddress ?? null)) {
       counts.accepted += accepted;
       counts.duplicates += duplicates;
     }
@@ -65,21 +65,9 @@ export class Ingest {
     return { ...counts, ...(await this.#gate.standing(caller)) };
   }
 
-  #store(caller: Caller, batch: Incoming[]): Promise<Counts[]> {
-    const { store } = this.#hub;
-    const now = this.#hub.now();
-    const use = keyUseOf(caller);
-    if (caller.kind === 'agent') return Promise.all([store.accept(caller.server, use, batch, now)]);
-    const toHost = async (name: string, group: Incoming[]) => {
-      const accept = async () => store.accept(await store.serverForHost(name, now), use, group, now);
-      // Removed between the two steps: a host with a credential is registered anew.
-      return accept().catch((error) => (isGone(error) ? accept() : Promise.reject(error)));
-    };
-    return Promise.all(
-      Map.groupBy(batch, (one) => one.hostName)
-        .entries()
-        .map(([name, group]) => toHost(name, group)),
-    );
+  async #store(caller: Caller, batch: Incoming[], address: string | null): Promise<Counts[]> {
+    if (caller.kind === 'credential') return storeByHost(this.#hub, caller, batch, address);
+    return [await this.#hub.store.accept(caller.server, keyUseOf(caller), batch, this.#hub.now())];
   }
 
   #judge(error: unknown, caller: Caller | undefined): Refusal {
@@ -90,8 +78,6 @@ export class Ingest {
     return caller || refusal.code === 'method_not_allowed' ? this.#gate.count(refusal, serverOf(caller, gone)) : refusal;
   }
 }
-
-const isGone = (error: unknown): boolean => error instanceof ScoutError && error.code === 'HUB_SERVER_UNKNOWN';
 
 const serverOf = (caller: Caller | undefined, gone: boolean): Server | undefined =>
   caller?.kind === 'agent' && !gone ? caller.server : undefined;

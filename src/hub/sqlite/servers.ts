@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { AuditEntry, EndedKey, Ending, FleetRow, Policy, Server, ServerKey, Slot } from '../store.ts';
+import type { AuditEntry, EndedKey, Ending, FleetRow, Founder, Policy, Server, ServerKey, Slot } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { KEY, type Keys, keyOf } from './keys.ts';
 import { transaction, unlessTaken } from './transaction.ts';
@@ -14,6 +14,8 @@ export class Servers {
   readonly #database: DatabaseSync;
   readonly #add: StatementSync;
   readonly #remove: StatementSync;
+  readonly #brought: StatementSync;
+  readonly #bringing: StatementSync;
   readonly #removeRefusals: StatementSync;
   readonly #all: StatementSync;
   readonly #byName: StatementSync;
@@ -35,6 +37,8 @@ export class Servers {
     this.#audit = audit;
     this.#add = database.prepare('INSERT INTO servers (id, name, policy, grace_ms, created_at) VALUES (?, ?, ?, ?, ?)');
     this.#remove = database.prepare('DELETE FROM servers WHERE id = ?');
+    this.#brought = database.prepare('SELECT count(*) AS count FROM servers WHERE brought_by = ?');
+    this.#bringing = database.prepare('UPDATE servers SET brought_by = ? WHERE number = ?');
     this.#removeRefusals = database.prepare('DELETE FROM refusals WHERE server = ?');
     this.#all = database.prepare(`SELECT ${SERVER} FROM servers AS s ORDER BY s.name`);
     this.#byName = database.prepare(`SELECT ${SERVER} FROM servers AS s WHERE s.name = ?`);
@@ -66,9 +70,9 @@ export class Servers {
     });
   }
 
-  /** The server of a name, registered without a key when there is none. */
-  forHost(name: string, now: number): Server {
-    return this.byName(name) ?? transaction(this.#database, () => this.byName(name) ?? this.#addHost(name, now));
+  /** The server of a name, registered without a key when there is none; undefined when its founder may register no more. */
+  forHost(name: string, now: number, by: Founder): Server | undefined {
+    return this.byName(name) ?? transaction(this.#database, () => this.byName(name) ?? this.#addHost(name, now, by));
   }
 
   /** Returns the number that its heartbeats stand under, undefined for an unknown server. */
@@ -135,11 +139,12 @@ export class Servers {
     return unlessTaken('servers.name', 'HUB_SERVER_EXISTS', { name }, insert).lastInsertRowid;
   }
 
-  #addHost(name: string, now: number): Server {
+  #addHost(name: string, now: number, { actor, address, family, most }: Founder): Server | undefined {
+    if (most !== null && (this.#brought.get(family)?.count as number) >= most) return undefined;
     const server: Server = { id: randomUUID(), name, policy: 'multi', graceMs: 0, createdAt: now };
-    this.#insert(server);
+    this.#bringing.run(family, this.#insert(server));
     const detail = { policy: server.policy, because: 'a heartbeat came with a credential of the organisation' };
-    this.#audit.append({ at: now, actor: 'hub', action: 'server.add', subject: `server:${name}`, detail, address: null });
+    this.#audit.append({ at: now, actor, action: 'server.add', subject: `server:${name}`, detail, address });
     return server;
   }
 }
