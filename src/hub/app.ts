@@ -32,7 +32,7 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
   app.get('/openapi.json', (c) => c.json(openapi(VERSION)));
 
   app.get(PATHS.whoami, async (c) => {
-    const caller = await gate.admit(Object.fromEntries(c.req.raw.headers), addressOf(c));
+    const caller = await gate.admit(Object.fromEntries(c.req.raw.headers), addressOf(c), true);
     c.header('cache-control', 'no-store');
     return c.json(await whoami(hub, gate, caller));
   });

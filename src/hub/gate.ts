@@ -57,8 +57,11 @@ export class Gate {
     this.refusals = new Refusals(hub);
   }
 
-  /** The caller whose key the headers carry. Throws a Refusal (401, 429), which is already counted. */
-  async admit(headers: IncomingHttpHeaders, address: string): Promise<Caller> {
+  /**
+   * The caller whose key the headers carry. Throws a Refusal (401, 429), which is already counted: for the server whose
+   * key it was, unless it is a mere question (whoami). Rotations ask so whether an old key is dead; a no is good news.
+   */
+  async admit(headers: IncomingHttpHeaders, address: string, question = false): Promise<Caller> {
     const secret = secretOf(headers);
     const plain = typeof headers[API_KEY_HEADER] === 'string';
     if (secret !== undefined && !plain && (isToken(secret) || isPrivateKey(secret))) return this.#credential(secret, address);
@@ -70,7 +73,8 @@ export class Gate {
     }
     // Only now: whoever has a good key is not kept waiting for a second look.
     const ended = secret !== undefined && !found ? await this.#hub.store.endedKey(hashKey(secret)) : undefined;
-    throw this.#fail(ended ? endedFault(ended) : (fault as Refusal), address, found?.server ?? ended?.server);
+    const server = found?.server ?? ended?.server;
+    throw this.#fail(ended ? endedFault(ended) : (fault as Refusal), address, question ? undefined : server);
   }
 
   /** Counts a refusal for its server (null where the key told none), and hands it back to be thrown or answered. */

@@ -6,7 +6,7 @@ import type { Policy, ServerKey } from '../../src/hub/store.ts';
 import { problemSchema, whoamiSchema } from '../../src/protocol/heartbeat.ts';
 import { mintedSchema, registeredSchema, retiredSchema } from '../../src/protocol/keys.ts';
 import { faultOf } from '../../src/support/chain.ts';
-import { type Answer, problemOf, TestHub } from './helpers.ts';
+import { type Answer, heartbeat, packed, problemOf, TestHub } from './helpers.ts';
 
 const HOUR = 3_600_000;
 const GRACE = 24 * HOUR;
@@ -238,13 +238,22 @@ describe('a key that ended', () => {
     const { key } = await rotateKey(registry, 'a');
     now += 5_000;
     expect(await told(replaced)).toBe(`The key with fingerprint ${print(replaced)} ended at ${at}: it was replaced.`);
-    for (let count = 0; count < 3; count++) await told(replaced);
+    refused(await hub.post(packed([heartbeat()]), {}, replaced), 401, 'key_refused');
+    for (const what of ['register', 'mint', 'retire']) refused(await post(what, replaced, {}), 401, 'key_refused');
     await expect.poll(async () => (await showServer(registry, 'a')).refused).toEqual({ 401: 4 });
     expect(await listKeys(registry, 'a')).toMatchObject([{ fingerprint: print(key) }]);
     expect(await told(newKey())).toBe('This key is not known here.');
     await removeServer(registry, 'a');
     expect(await told(replaced)).toContain('it was replaced');
     expect(await told(key)).toBe(`The key with fingerprint ${print(key)} ended at ${rfc(now)}: its server was removed.`);
+  });
+
+  it('may be asked about without being counted: a rotation makes sure that the old key is dead', async () => {
+    const old = await add('a', 'immediate');
+    await rotateKey(hub.serving.hub, 'a');
+    for (let count = 0; count < 3; count++) await told(old);
+    refused(await hub.post(packed([heartbeat()]), {}, old), 401, 'key_refused');
+    await expect.poll(async () => (await showServer(hub.serving.hub, 'a')).refused).toEqual({ 401: 1 });
   });
 
   it('is told how: retired by its agent or by hand, deleted, or its window over', async () => {
