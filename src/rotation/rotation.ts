@@ -68,7 +68,7 @@ export class Rotation {
   async rotate(request: Request, { retireNow = false } = {}): Promise<Rotated> {
     const { source } = request;
     const given = source === 'pasted' || source === 'rollback';
-    const finished = await this.#resume(retireNow, given);
+    const finished = await this.#resume(retireNow, given).catch((error) => this.#gaveUp(error));
     if (finished && !given) return finished;
     await this.#follow();
     const planned = await plan(this.#world, this.#book, request);
@@ -119,6 +119,12 @@ export class Rotation {
     }
     this.#world.tell({ state: journal.state, text: `a rotation was cut short at ${journal.state}: going on` });
     return this.#run(false, retireNow);
+  }
+
+  /** A key that the service never learned, whatever was said then, ended with the rotation it was for: another one may begin. */
+  #gaveUp(error: unknown): undefined {
+    if (this.open || !(error instanceof ScoutError) || error.code !== 'ROTATE_NEW_REFUSED') throw error;
+    this.#world.tell({ state: 'ABORTED', text: 'the service does not know the key of the rotation that was cut short', level: 'warning' });
   }
 
   /** Takes the key in the configuration for the current one, where somebody put another there. */
