@@ -41,6 +41,8 @@ export function judge(
     ? { ...parsed.data, detail: plain(parsed.data.detail, seen), code: plain(parsed.data.code, seen) }
     : undefined;
 
+  const broken = () => fail('SERVICE_UNEXPECTED', `what came with ${status} is no JSON, or breaks off (${seen.bytes} bytes)${lost(seen)}`);
+
   if (status === 408 || status === 429 || status === 503)
     throw fail('SERVICE_BUSY', `status ${status}${problem ? `, ${problem.detail}` : ''}`);
   if (status >= 500) throw fail('SERVICE_BUSY', `server error (${status})${lost(seen)}`);
@@ -49,10 +51,10 @@ export function judge(
   if (status === 200) {
     if (type !== 'application/json') throw fail('SERVICE_UNEXPECTED', page);
     const body = jsonOf(seen.text);
-    if (body === undefined)
-      throw fail('SERVICE_UNEXPECTED', `what came with 200 is no JSON, or breaks off (${seen.bytes} bytes)${lost(seen)}`);
+    if (body === undefined) throw broken();
     return { kind: 'ok', body };
   }
+  if (type === 'application/problem+json' && jsonOf(seen.text) === undefined) throw broken();
   if (problem && problem.status === status && status >= 400) return { kind: 'problem', status, problem };
   if (status === 404) return { kind: 'absent', detail: `there is no ${seen.path} (${page})` };
   if (status === 401 || status === 403)

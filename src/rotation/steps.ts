@@ -92,6 +92,8 @@ async function prove({ world, book }: Turn): Promise<void> {
   const { fingerprint } = next;
   const { proof, problems } = await world.service.prove(book.open(next));
   const fault = problems.find(({ severity }) => severity === 'error');
+  // A clock that is off spoils nothing here, and is worth a word.
+  for (const { severity, message: text } of problems) if (severity === 'warning') world.tell({ state: 'STAGED', text, level: 'warning' });
   if (!fault) {
     const other = otherServer(book, proof);
     if (other) {

@@ -10,8 +10,14 @@ import { answer, body } from '../delivery/tls.ts';
 
 const PROBLEM = (status: number, code: string, detail = `${code} it is`) => ({ type: 'about:blank', title: code, status, detail, code });
 
+/** What a liar stands in front of. */
+export interface Behind {
+  policy: 'immediate' | 'grace' | 'multi';
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+}
+
 /** A service that keeps API keys by their text, or organisation credentials by their public half. */
-export class TrueService {
+export class TrueService implements Behind {
   /** Fingerprints of the keys that it takes, with what it knows of each. */
   readonly alive = new Map<string, { sha256?: string; publicKey?: ReturnType<typeof createPublicKey>; id: string }>();
   readonly minted = new Map<string, string>();
@@ -111,7 +117,7 @@ export class TrueService {
 }
 
 /** Sends the request on to the true service, and hands back the answer instead of giving it. */
-async function behind(service: TrueService, request: IncomingMessage): Promise<{ status: number; type: string; text: string }> {
+async function behind(service: Behind, request: IncomingMessage): Promise<{ status: number; type: string; text: string }> {
   let [status, type] = [0, ''];
   const { promise, resolve } = Promise.withResolvers<string>();
   const caught = {
@@ -132,7 +138,7 @@ const html =
     void response.writeHead(status, { 'content-type': 'text/html; charset=utf-8' }).end('<!doctype html><title>Sign in</title>');
 
 /** Says yes to everything, in the very shape that is expected: it knows the key only from the request. */
-const yes = (request: IncomingMessage, response: ServerResponse, text: string, service: TrueService) => {
+const yes = (request: IncomingMessage, response: ServerResponse, text: string, service: Behind) => {
   const sent = JSON.parse(text || '{}');
   const key = randomBytes(32).toString('hex');
   const said = fingerprint(String(request.headers['x-api-key'] ?? ''));
@@ -158,13 +164,13 @@ const yes = (request: IncomingMessage, response: ServerResponse, text: string, s
 export interface Liar {
   name: string;
   /** `on`: the routes whose requests it lies about; all others go through to the service. */
-  listen(service: TrueService, on?: RegExp): RequestListener;
+  listen(service: Behind, on?: RegExp): RequestListener;
   told: RegExp;
 }
 
 const lies =
-  (lie: (request: IncomingMessage, response: ServerResponse, service: TrueService) => unknown) =>
-  (service: TrueService, on = /./): RequestListener =>
+  (lie: (request: IncomingMessage, response: ServerResponse, service: Behind) => unknown) =>
+  (service: Behind, on = /./): RequestListener =>
   (request, response) =>
     void (on.test(request.url ?? '') ? lie(request, response, service) : service.handle(request, response));
 
