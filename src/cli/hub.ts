@@ -13,6 +13,7 @@ async function verbs(): Promise<Verb[]> {
     import('./hub/server.ts'),
     import('./hub/key.ts'),
     import('./hub/credential.ts'),
+    import('./hub/token.ts'),
     import('./hub/user.ts'),
     import('./hub/audit.ts'),
   ]);

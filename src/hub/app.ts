@@ -1,14 +1,15 @@
-import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import { openapi } from '../protocol/openapi.ts';
 import { PATHS } from '../protocol/wire.ts';
 import { VERSION } from '../support/version.ts';
+import { mountEnroll } from './enroll-api.ts';
 import { Gate } from './gate.ts';
 import type { Hub } from './hub.ts';
 import { mountKeys } from './keys-api.ts';
 import { Metrics } from './metrics.ts';
 import { mountPages } from './pages/index.ts';
 import { Refusal, refusalOf } from './problems.ts';
+import { addressOf, headersOf } from './requests.ts';
 import { whoami } from './whoami.ts';
 
 /** Every route but the heartbeats' (ingest/ingest.ts), which the server takes before the router sees it. */
@@ -32,11 +33,12 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
   app.get('/openapi.json', (c) => c.json(openapi(VERSION)));
 
   app.get(PATHS.whoami, async (c) => {
-    const caller = await gate.admit(Object.fromEntries(c.req.raw.headers), addressOf(c), true);
+    const caller = await gate.admit(headersOf(c), addressOf(c), true);
     c.header('cache-control', 'no-store');
     return c.json(await whoami(hub, gate, caller));
   });
-  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', PATHS.whoami]) app.all(path, onlyGet);
+  mountEnroll(app, hub, gate);
+  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', PATHS.whoami, PATHS.authority]) app.all(path, onlyGet);
 
   mountKeys(app, hub, gate);
   mountPages(app, hub);
@@ -45,9 +47,4 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
 
 function onlyGet(): Response {
   return new Refusal('method_not_allowed', 'This is read with GET.', { headers: { allow: 'GET, HEAD' } }).response();
-}
-
-/** Where a request comes from; empty in tests without a socket. */
-function addressOf(c: Context): string {
-  return (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress ?? '';
 }

@@ -74,7 +74,7 @@ export class Gate {
     // Only now: whoever has a good key is not kept waiting for a second look.
     const ended = secret !== undefined && !found ? await this.#hub.store.endedKey(hashKey(secret)) : undefined;
     const server = found?.server ?? ended?.server;
-    throw this.#fail(ended ? endedFault(ended) : (fault as Refusal), address, question ? undefined : server);
+    throw this.fail(ended ? endedFault(ended) : (fault as Refusal), address, question ? undefined : server);
   }
 
   /** Counts a refusal for its server (null where the key told none), and hands it back to be thrown or answered. */
@@ -108,11 +108,12 @@ export class Gate {
       this.#throttle.succeed(address);
       return { kind: 'credential', credential };
     } catch (error) {
-      throw error instanceof TokenFault ? this.#fail(refused(error.message), address) : error;
+      throw error instanceof TokenFault ? this.fail(refused(error.message), address) : error;
     }
   }
 
-  #fail(refusal: Refusal, address: string, server?: Server): Refusal {
+  /** Counts a failure against its address too; what comes back is the refusal, or that there were too many. */
+  fail(refusal: Refusal, address: string, server?: Server): Refusal {
     const wait = this.#throttle.fail(address, this.#hub.monotonic());
     return this.count(wait > 0 ? tooMany(wait) : refusal, server);
   }

@@ -12,5 +12,7 @@ export interface Hub {
   serviceId: string;
   /** Where people reach it: `https://localhost:8443`, no slash at the end. */
   publicOrigin: string;
+  /** The certificate (PEM) of the hub's own authority, where it serves by one. */
+  authority?: () => string | undefined;
   log?: Log;
 }

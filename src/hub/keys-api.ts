@@ -1,8 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
-import type * as z from 'zod';
 import { type Minted, mintSchema, type Registered, type Retired, registerSchema, retireSchema } from '../protocol/keys.ts';
 import { PATHS } from '../protocol/wire.ts';
 import { ScoutError } from '../support/errors.ts';
@@ -13,25 +10,21 @@ import { auditDetailOf, endingOf, rowOf } from './key-changes.ts';
 import { bringIn, type Change, changed, retire, works } from './keys.ts';
 import { mintId, openMint, sealMint } from './mints.ts';
 import { Refusal } from './problems.ts';
+import { addressOf, bodyOf, headersOf, onlyPost, smallBody } from './requests.ts';
 import { lackOf } from './scopes.ts';
 import { fingerprintOf, hashKey, rfc3339 } from './servers.ts';
 import { type AuditEntry, MINT_KEPT_MS, type Mint, type ServerKey } from './store.ts';
 
-const BODY_MOST = 16_384;
-
 /** The routes by which an agent replaces its own key: register, mint, retire. */
 export function mountKeys(app: Hono, hub: Hub, gate: Gate): void {
   const api = new KeysApi(hub, gate);
-  const limit = bodyLimit({
-    maxSize: BODY_MOST,
-    onError: () => gate.count(new Refusal('body_too_large', 'A body of these routes has 16 KiB at most.')).response(),
-  });
+  const limit = smallBody(gate);
   const route = (path: string, answer: (c: Context) => Promise<object>) => {
     app.post(path, limit, async (c) => {
       c.header('cache-control', 'no-store');
       return c.json(await answer(c));
     });
-    app.all(path, () => new Refusal('method_not_allowed', 'This is asked for with POST.', { headers: { allow: 'POST' } }).response());
+    app.all(path, onlyPost);
   };
   route(PATHS.register, (c) => api.register(c));
   route(PATHS.mint, (c) => api.mint(c));
@@ -199,24 +192,3 @@ function idempotencyKeyOf(c: Context): string | undefined {
   const text = /^"(.*)"$/.exec(sent)?.[1] ?? sent;
   return /^[\x20-\x7e]{16,128}$/.test(text) ? text : undefined;
 }
-
-/** What a request carries, checked. Throws a Refusal: unsupported_type, bad_request, key_invalid. */
-async function bodyOf<Schema extends z.ZodType>(c: Context, schema: Schema): Promise<z.infer<Schema>> {
-  const text = await c.req.text();
-  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
-  if (text !== '' && type !== 'application/json') throw new Refusal('unsupported_type', 'Content-Type must be application/json.');
-  let body: unknown;
-  try {
-    body = text === '' ? {} : JSON.parse(text);
-  } catch {
-    throw new Refusal('bad_request', 'The body is not JSON.');
-  }
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  // Places and kinds only: what stands there may be a key.
-  const where = parsed.error.issues.map(({ path, code }) => `${path.join('.') || 'body'} (${code})`).join(', ');
-  throw new Refusal('key_invalid', `The body is not what this route takes: ${where}.`);
-}
-
-const headersOf = (c: Context) => Object.fromEntries(c.req.raw.headers);
-const addressOf = (c: Context): string => (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress ?? '';

@@ -13,6 +13,7 @@ const PROBLEMS = {
   key_refused: 401,
   signed_out: 401,
   forbidden: 403,
+  token_refused: 403,
   not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Log } from '../support/log.ts';
 import type { Hub } from './hub.ts';
 import { HubServer, type Limits } from './server.ts';
@@ -44,6 +45,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       monotonic: () => performance.now(),
       serviceId: await store.serviceId(),
       publicOrigin: originOf(options.host, options.port),
+      ...(options.tls.kind === 'self-signed' && { authority: () => readFileSync(caFile(options.data), 'utf8') }),
       ...(options.log ? { log: options.log } : {}),
     };
     const pair = () => loadPair(options.tls, options.data, options.host, hub.now());

@@ -8,9 +8,11 @@ import { openDatabase } from './sqlite/open.ts';
 import { People } from './sqlite/people.ts';
 import { Servers } from './sqlite/servers.ts';
 import { spareBytes } from './sqlite/spare.ts';
+import { Tokens } from './sqlite/tokens.ts';
 import { transaction } from './sqlite/transaction.ts';
 import type {
   AuditEntry,
+  DecideEnrolment,
   Edit,
   EndedKey,
   Founder,
@@ -23,6 +25,7 @@ import type {
   ServerKey,
   Session,
   Store,
+  Token,
   User,
 } from './store.ts';
 
@@ -38,6 +41,7 @@ export class SqliteStore implements Store {
   readonly #audit: Audit;
   readonly #heartbeats: Heartbeats;
   readonly #people: People;
+  readonly #tokens: Tokens;
 
   /** Opens it, made when missing; `spare` tells how many bytes it may grow. Throws HUB_DATA, HUB_DATA_NEWER. */
   static open(folder: string, spare = () => spareBytes(folder)): SqliteStore {
@@ -52,6 +56,7 @@ export class SqliteStore implements Store {
     this.#servers = new Servers(database, this.#keys, this.#audit);
     this.#heartbeats = new Heartbeats(database, spare);
     this.#people = new People(database);
+    this.#tokens = new Tokens(database, { servers: this.#servers, keys: this.#keys, audit: this.#audit });
   }
 
   async serviceId(): Promise<string> {
@@ -105,6 +110,22 @@ export class SqliteStore implements Store {
 
   async serverForHost(name: string, now: number, by: Founder): Promise<Server | undefined> {
     return this.#servers.forHost(name, now, by);
+  }
+
+  async addToken(token: Token, audit?: AuditEntry): Promise<void> {
+    this.#tokens.add(token, audit);
+  }
+
+  async tokens(): Promise<Token[]> {
+    return this.#tokens.all();
+  }
+
+  async removeToken(hash: string, audit?: AuditEntry): Promise<boolean> {
+    return this.#tokens.remove(hash, audit);
+  }
+
+  async enroll(hash: string, decide: DecideEnrolment): Promise<void> {
+    this.#tokens.enroll(hash, decide);
   }
 
   async credentials(): Promise<OrgCredential[]> {

@@ -108,6 +108,22 @@ export interface EndedKey {
   how: Ending;
 }
 
+/** Leave to enrol one host, given out once. */
+export interface Token {
+  /** SHA-256 of its secret, hex. The secret itself is never kept. */
+  hash: string;
+  /** The server that it is for; there need be none of that name yet. */
+  serverName: string;
+  /** What the server gets when it is registered by this token. */
+  policy: Policy;
+  graceMs: number;
+  createdAt: number;
+  expiresAt: number;
+  usedAt: number | null;
+  /** SHA-256 of the key that it was used for. */
+  usedFor: string | null;
+}
+
 /** What a change of keys comes to: rows to write (by id), ids to delete, and its line in the audit trail. */
 export interface Edit<Row> {
   put?: Row[];
@@ -117,6 +133,15 @@ export interface Edit<Row> {
 
 /** A change of a server's keys: `ended` says when and why those that are dropped end, `mint` is stored with it. */
 export type KeyEdit = Edit<ServerKey> & { ended?: { at: number; how: Ending }; mint?: Mint };
+
+/** What an enrolment comes to: the token as used, the server to register where there is none, and the change of its keys. */
+export interface Enrolment extends Omit<KeyEdit, 'mint'> {
+  token: Token;
+  register?: Server;
+}
+
+/** Decides over an enrolment; `server` is the one of the token's name. */
+export type DecideEnrolment = (token: Token | undefined, server: Server | undefined, keys: ServerKey[]) => Enrolment | undefined;
 
 /** What was received from one agent instance. */
 export interface Instance {
@@ -181,7 +206,7 @@ export interface Store {
 
   /** Throws HUB_SERVER_EXISTS for a name that is taken. */
   addServer(server: Server, key: ServerKey, audit?: AuditEntry): Promise<void>;
-  /** Its keys end with it, at the time of `audit`. */
+  /** Its keys end with it, at the time of `audit`, and so do tokens for its name. */
   removeServer(id: string, audit?: AuditEntry): Promise<void>;
   servers(): Promise<Server[]>;
   serverByName(name: string): Promise<Server | undefined>;
@@ -211,6 +236,19 @@ export interface Store {
    * trail. Undefined when the founder has registered all that it may.
    */
   serverForHost(name: string, now: number, by: Founder): Promise<Server | undefined>;
+
+  /** Keeps a token. Pruning drops those that ended a week before the time that it is given. */
+  addToken(token: Token, audit?: AuditEntry): Promise<void>;
+  /** Every token, the newest first. */
+  tokens(): Promise<Token[]>;
+  /** Forgets a token; false when there is none of that hash. */
+  removeToken(hash: string, audit?: AuditEntry): Promise<boolean>;
+  /**
+   * Enrols a host in one transaction, with what `decide` makes of a token, of its server and of that one's keys; nothing
+   * changes where it returns nothing. What `decide` throws undoes all. Throws HUB_KEY_EXISTS for a key that another server has,
+   * HUB_KEY_ENDED for one that has ended before.
+   */
+  enroll(hash: string, decide: DecideEnrolment): Promise<void>;
 
   credentials(): Promise<OrgCredential[]>;
   credentialByKid(kid: string): Promise<OrgCredential | undefined>;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { authoritySchema, enrolledSchema, enrollSchema } from './enroll.ts';
 import { acceptedSchema, heartbeatSchema, problemSchema, whoamiSchema } from './heartbeat.ts';
 import { mintedSchema, mintSchema, registeredSchema, registerSchema, retiredSchema, retireSchema } from './keys.ts';
 import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from './servers.ts';
@@ -20,6 +21,9 @@ const SCHEMAS = {
   Minted: mintedSchema,
   Retirement: retireSchema,
   Retired: retiredSchema,
+  Enrollment: enrollSchema,
+  Enrolled: enrolledSchema,
+  Authority: authoritySchema,
 };
 
 const ref = (name: keyof typeof SCHEMAS): Json => ({ $ref: `#/components/schemas/${name}` });
@@ -33,7 +37,7 @@ const REASONS: Record<number, string> = {
   303: 'Not signed in, or done: go to the address in Location.',
   400: 'Not understood: heartbeat_invalid, key_invalid, idempotency_key, bad_request. Nothing was stored or changed.',
   401: 'No key, or none that is good: key_missing, key_refused. For people: signed_out.',
-  403: 'Known, but not permitted: forbidden.',
+  403: 'Known, but not permitted: forbidden. Of a token: token_refused.',
   404: 'Not there: not_found.',
   409: 'Contradicts what there is: key_exists, key_in_use, key_last, idempotency_used. Nothing was changed.',
   413: 'More than one request may carry: body_too_large.',
@@ -120,6 +124,22 @@ const PATH_ITEMS: Record<string, Json> = {
   [PATHS.register]: keyRoute('Register a key that the agent made, by its SHA-256 or public half', 'KeyRegistration', 'Registered'),
   [PATHS.mint]: keyRoute('Have a new key made', 'Mint', 'Minted', [idempotencyKey]),
   [PATHS.retire]: keyRoute('End another key of the same server, never the one that asks', 'Retirement', 'Retired'),
+  [PATHS.enroll]: {
+    post: {
+      summary: 'Have the key of a new host taken, by a token that works once',
+      security: [],
+      requestBody: { required: true, content: content('application/json', ref('Enrollment')) },
+      responses: { ...ok('Done, or done before with the same token and key.', ref('Enrolled')), ...failures(400, 403, 409, 413, 415, 429) },
+    },
+  },
+  [PATHS.authority]: {
+    get: {
+      summary: 'The certificate of the authority that signed this service\u2019s own',
+      description: 'Where the service has an authority of its own. Trust it after comparing its SHA-256 with what a token says.',
+      security: [],
+      responses: { ...ok('PEM.', ref('Authority')), ...failures(404) },
+    },
+  },
   '/api/v1/servers': {
     get: {
       summary: 'Every server and how it stands',

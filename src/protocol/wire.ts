@@ -6,6 +6,8 @@ export const PATHS = {
   register: '/api/v1/keys/register',
   mint: '/api/v1/keys/mint',
   retire: '/api/v1/keys/retire',
+  enroll: '/api/v1/enroll',
+  authority: '/api/v1/authority',
 } as const;
 
 /** Header that carries an API key (`api.auth: api-key`). */

@@ -68,6 +68,7 @@ export const HUB_ERRORS = {
     '{path} is not an RSA public key of 2048 bits or more: {detail}',
     'Give the public half as PEM (openssl pkey -in key.pem -pubout), or base64url of its DER.',
   ),
+  HUB_TOKEN_UNKNOWN: row(EXIT.failed, 'there is no token of this fingerprint', 'See: scout-hub token list'),
   HUB_AUDIT_BROKEN: row(
     EXIT.failed,
     'the audit trail is broken at line {line}: {detail}',

@@ -64,7 +64,7 @@ describe('SQLite file', () => {
     await before.close();
     const database = new DatabaseSync(join(folder.path, 'hub.db'));
     database.exec(
-      `DROP TABLE ended_keys; DROP INDEX servers_brought_by; ALTER TABLE servers DROP COLUMN brought_by; PRAGMA user_version = 3`,
+      `DROP TABLE tokens; DROP TABLE ended_keys; DROP INDEX servers_brought_by; ALTER TABLE servers DROP COLUMN brought_by; PRAGMA user_version = 3`,
     );
     database.close();
     const store = SqliteStore.open(folder.path);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Incoming, Server, ServerKey, Store } from '../../src/hub/store.ts';
 import { describeChanges } from './store-suite-keys.ts';
+import { describeTokens } from './store-suite-tokens.ts';
 
 /** Of a key that nobody has. */
 export const hash = () => createHash('sha256').update(randomBytes(32)).digest('hex');
@@ -326,6 +327,12 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
     });
 
     describeChanges(
+      () => store,
+      async () => {
+        store = await reopen(store);
+      },
+    );
+    describeTokens(
       () => store,
       async () => {
         store = await reopen(store);

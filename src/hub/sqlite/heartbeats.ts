@@ -10,6 +10,8 @@ const LAST_USED_EVERY_MS = 5_000;
 /** Rows dropped under one lock. */
 const PRUNE_STEP = 1_000;
 const SESSION_UNSEEN_MS = 7 * 86_400_000;
+/** How long one who comes with a token that has ended is told so. */
+const TOKEN_TOLD_MS = 7 * 86_400_000;
 
 export interface Counts {
   accepted: number;
@@ -43,6 +45,7 @@ export class Heartbeats {
   readonly #sessions: StatementSync;
   readonly #mints: StatementSync;
   readonly #ended: StatementSync;
+  readonly #tokens: StatementSync;
   readonly #size: StatementSync;
   #queue: Pending[] = [];
 
@@ -72,6 +75,7 @@ export class Heartbeats {
     this.#sessions = database.prepare('DELETE FROM sessions WHERE last_seen < ?');
     this.#mints = database.prepare('DELETE FROM mints WHERE until < ?');
     this.#ended = database.prepare('DELETE FROM ended_keys WHERE ended_at < ?');
+    this.#tokens = database.prepare('DELETE FROM tokens WHERE expires_at < ?');
     this.#size = database.prepare(
       'SELECT page_count * page_size AS file, (page_count - freelist_count) * page_size AS used FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()',
     );
@@ -126,6 +130,7 @@ export class Heartbeats {
     this.#sessions.run(before - SESSION_UNSEEN_MS);
     this.#mints.run(before);
     this.#ended.run(before - ENDED_KEPT_MS);
+    this.#tokens.run(before - TOKEN_TOLD_MS);
     const old = await this.#inSteps(() => this.#prune.run(before, PRUNE_STEP).changes);
     const most = Math.min(mostBytes, this.#bytes().file + this.#spare());
     const excess = await this.#inSteps(() =>

@@ -59,6 +59,15 @@ export class Keys {
     unlessTaken('keys.hash', 'HUB_KEY_EXISTS', {}, write);
   }
 
+  /** Writes and drops keys of a server (by its number). Belongs into the caller's transaction. Throws HUB_KEY_EXISTS, HUB_KEY_ENDED. */
+  write(number: number | bigint, { put = [], drop = [], ended }: Pick<KeyEdit, 'put' | 'drop' | 'ended'>): void {
+    for (const id of drop) {
+      if (ended) this.#end.run(id, ended.at, ended.how, number);
+      this.#drop.run(id, number);
+    }
+    for (const key of put) this.put(number, key);
+  }
+
   /** Remembers every key of a server (by its number) as ended. Belongs into the caller's transaction. */
   endAll(server: number, at: number, how: Ending): void {
     this.#endAll.run(server, at, how);
@@ -68,12 +77,8 @@ export class Keys {
     transaction(this.#database, () => {
       const number = this.#number.get(serverId)?.number as number | undefined;
       if (number === undefined) throw new ScoutError('HUB_SERVER_UNKNOWN', { name: serverId });
-      const { put = [], drop = [], ended, mint, audit } = decide(this.of(serverId));
-      for (const id of drop) {
-        if (ended) this.#end.run(id, ended.at, ended.how, number);
-        this.#drop.run(id, number);
-      }
-      for (const key of put) this.put(number, key);
+      const { mint, audit, ...edit } = decide(this.of(serverId));
+      this.write(number, edit);
       if (mint && this.#addMint.run(mint.id, number, mint.sealed, mint.until).changes !== 1) throw new ScoutError('HUB_KEY_EXISTS');
       this.#audit.append(audit);
     });

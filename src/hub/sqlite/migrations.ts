@@ -6,7 +6,7 @@ import { transaction } from './transaction.ts';
 type Migration = (database: DatabaseSync) => void;
 
 /** From version n to n + 1; forward only, and never edited once released. */
-const MIGRATIONS: Migration[] = [first, aliveSince, credentials, endedKeys];
+const MIGRATIONS: Migration[] = [first, aliveSince, credentials, endedKeys, tokens];
 
 /** Brings the schema to the version this program knows; `user_version` tells where it stands. Throws HUB_DATA_NEWER. */
 export function migrate(database: DatabaseSync): void {
@@ -179,5 +179,22 @@ function endedKeys(database: DatabaseSync): void {
     -- The name of the credential without its version, as of the day; null for a server that people registered.
     ALTER TABLE servers ADD COLUMN brought_by TEXT;
     CREATE INDEX servers_brought_by ON servers (brought_by) WHERE brought_by IS NOT NULL;
+  `);
+}
+
+/** Tokens by which hosts enrol. They go by the server's name, since there need be no such server yet. */
+function tokens(database: DatabaseSync): void {
+  database.exec(`
+    CREATE TABLE tokens (
+      hash TEXT PRIMARY KEY,
+      server_name TEXT NOT NULL,
+      policy TEXT NOT NULL CHECK (policy IN ('immediate', 'grace', 'multi')),
+      grace_ms INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      expires_at INTEGER NOT NULL,
+      used_at INTEGER,
+      used_for TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX tokens_server_name ON tokens (server_name);
   `);
 }

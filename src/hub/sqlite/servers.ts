@@ -17,6 +17,7 @@ export class Servers {
   readonly #brought: StatementSync;
   readonly #bringing: StatementSync;
   readonly #removeRefusals: StatementSync;
+  readonly #removeTokens: StatementSync;
   readonly #all: StatementSync;
   readonly #byName: StatementSync;
   readonly #keys: Keys;
@@ -40,6 +41,7 @@ export class Servers {
     this.#brought = database.prepare('SELECT count(*) AS count FROM servers WHERE brought_by = ?');
     this.#bringing = database.prepare('UPDATE servers SET brought_by = ? WHERE number = ?');
     this.#removeRefusals = database.prepare('DELETE FROM refusals WHERE server = ?');
+    this.#removeTokens = database.prepare('DELETE FROM tokens WHERE server_name = (SELECT name FROM servers WHERE id = ?)');
     this.#all = database.prepare(`SELECT ${SERVER} FROM servers AS s ORDER BY s.name`);
     this.#byName = database.prepare(`SELECT ${SERVER} FROM servers AS s WHERE s.name = ?`);
     this.#find = database.prepare(`SELECT ${SERVER}, ${KEY} FROM keys AS k JOIN servers AS s ON s.number = k.server WHERE k.hash = ?`);
@@ -65,7 +67,7 @@ export class Servers {
 
   add(server: Server, key: ServerKey, audit?: AuditEntry): void {
     transaction(this.#database, () => {
-      this.#keys.put(this.#insert(server), key);
+      this.#keys.put(this.insert(server), key);
       this.#audit.append(audit);
     });
   }
@@ -75,14 +77,21 @@ export class Servers {
     return this.byName(name) ?? transaction(this.#database, () => this.byName(name) ?? this.#addHost(name, now, by));
   }
 
+  /** The number that rows refer to a server by; undefined for an unknown one. */
+  numberOf(id: string): number | undefined {
+    return this.#number.get(id)?.number as number | undefined;
+  }
+
   /** Returns the number that its heartbeats stand under, undefined for an unknown server. */
   remove(id: string, audit?: AuditEntry): number | undefined {
     return transaction(this.#database, () => {
-      const number = this.#number.get(id)?.number as number | undefined;
+      const number = this.numberOf(id);
       if (number === undefined) return undefined;
       if (audit) this.#keys.endAll(number, audit.at, 'removed');
-      this.#remove.run(id);
       this.#removeRefusals.run(number);
+      // One that is left would bring the server back.
+      this.#removeTokens.run(id);
+      this.#remove.run(id);
       this.#audit.append(audit);
       return number;
     });
@@ -134,7 +143,8 @@ export class Servers {
     return Object.fromEntries(this.#refusals.all(serverId).map((row) => [String(row.status), row.count as number]));
   }
 
-  #insert({ id, name, policy, graceMs, createdAt }: Server): number | bigint {
+  /** Registers a server without a key; its number. Belongs into the caller's transaction. Throws HUB_SERVER_EXISTS. */
+  insert({ id, name, policy, graceMs, createdAt }: Server): number | bigint {
     const insert = () => this.#add.run(id, name, policy, graceMs, createdAt);
     return unlessTaken('servers.name', 'HUB_SERVER_EXISTS', { name }, insert).lastInsertRowid;
   }
@@ -142,7 +152,7 @@ export class Servers {
   #addHost(name: string, now: number, { actor, address, family, most }: Founder): Server | undefined {
     if (most !== null && (this.#brought.get(family)?.count as number) >= most) return undefined;
     const server: Server = { id: randomUUID(), name, policy: 'multi', graceMs: 0, createdAt: now };
-    this.#bringing.run(family, this.#insert(server));
+    this.#bringing.run(family, this.insert(server));
     const detail = { policy: server.policy, because: 'a heartbeat came with a credential of the organisation' };
     this.#audit.append({ at: now, actor, action: 'server.add', subject: `server:${name}`, detail, address });
     return server;

@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
@@ -9,6 +9,14 @@ const RENEW_BEFORE_MS = 30 * 86_400_000;
 
 /** Where the certificate authority that clients are to trust stands in a data folder. */
 export const caFile = (folder: string): string => join(folder, 'ca.pem');
+
+/** SHA-256 of the certificate (DER, hex) of a data folder's authority; null where there is none. */
+export function authorityPrint(folder: string): string | null {
+  if (!existsSync(caFile(folder))) return null;
+  return createHash('sha256')
+    .update(new X509Certificate(readFileSync(caFile(folder))).raw)
+    .digest('hex');
+}
 
 /**
  * The certificate that the hub's own authority gives it. Both are kept in the data folder; the server's is made anew

@@ -95,6 +95,9 @@ describe('server, key and user', () => {
     ['server', 'show'],
     ['server', 'remove'],
     ['key', 'list'],
+    ['token', 'create'],
+    ['token', 'list'],
+    ['token', 'revoke'],
     ['user', 'add'],
     ['user', 'list'],
   ])('explain themselves with an example: %s %s', async (...args) => {
