@@ -11,12 +11,13 @@ import { hashOfKid } from './public-key.ts';
 import { Refusals } from './refusals.ts';
 import { fingerprintOf, hashKey, rfc3339 } from './servers.ts';
 import type { EndedKey, Ending, KeyUse, OrgCredential, Server, ServerKey, Slot } from './store.ts';
-import { Throttle } from './throttle.ts';
+import { sourceOf, Throttle } from './throttle.ts';
 
 /** Failed authentications that one address may have in a window before it is told to wait. */
 const FAILURES_MAX = 50;
 const FAILURES_WINDOW_MS = 10_000;
-const KEY_MAX_LENGTH = 4_096;
+/** A private key of 8192 bits has 6,300 characters in base64url. */
+const KEY_MAX_LENGTH = 8_192;
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="scout-hub"' };
 
 /** An agent with its server's own key. */
@@ -68,7 +69,7 @@ export class Gate {
     const found = secret === undefined ? undefined : await this.#find(secret);
     const fault = faultOf(secret, found?.key, this.#hub.now());
     if (found && !fault) {
-      this.#throttle.succeed(address);
+      this.#throttle.succeed(sourceOf(address));
       return found;
     }
     // Only now: whoever has a good key is not kept waiting for a second look.
@@ -105,7 +106,7 @@ export class Gate {
   async #credential(secret: string, address: string): Promise<CredentialCaller> {
     try {
       const credential = await (isToken(secret) ? this.#bearers.byToken(secret) : this.#bearers.byPrivateKey(secret));
-      this.#throttle.succeed(address);
+      this.#throttle.succeed(sourceOf(address));
       return { kind: 'credential', credential };
     } catch (error) {
       throw error instanceof TokenFault ? this.fail(refused(error.message), address) : error;
@@ -114,7 +115,7 @@ export class Gate {
 
   /** Counts a failure against its address too; what comes back is the refusal, or that there were too many. */
   fail(refusal: Refusal, address: string, server?: Server): Refusal {
-    const wait = this.#throttle.fail(address, this.#hub.monotonic());
+    const wait = this.#throttle.fail(sourceOf(address), this.#hub.monotonic());
     return this.count(wait > 0 ? tooMany(wait) : refusal, server);
   }
 

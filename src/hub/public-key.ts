@@ -4,6 +4,11 @@ import { ScoutError } from '../support/errors.ts';
 const LEAST_BITS = 2_048;
 /** A larger one would let whoever holds it make each request cost the hub dearly. */
 const MOST_BITS = 8_192;
+/** With a smaller one a signature can be forged where a verifier is lax, and 1 signs nothing at all; a larger one costs dearly. */
+const LEAST_EXPONENT = 65_537n;
+const MOST_EXPONENT = 2n ** 32n;
+/** A modulus with a factor below this is no product of two large primes. */
+const FACTORS_BELOW = 1_000;
 
 /** The public half of an organisation's credential, as the store keeps it. */
 export interface PublicKey {
@@ -27,10 +32,22 @@ export function parsePublicKey(given: string, path: string): PublicKey {
   const key = label === undefined ? fromDer(text, fail) : attempt(() => createPublicKey(text));
   if (!key) throw fail('its PEM is damaged');
   if (key.asymmetricKeyType !== 'rsa') throw fail(`it is of type ${key.asymmetricKeyType}`);
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (bits < LEAST_BITS || bits > MOST_BITS) throw fail(`it has ${bits} bits; ${LEAST_BITS} to ${MOST_BITS} are taken`);
-  const text64 = key.export({ format: 'der', type: 'spki' }).toString('base64url');
-  return { text: text64, kid: thumbprint(key.export({ format: 'jwk' })) };
+  const jwk = key.export({ format: 'jwk' });
+  const fault = weaknessOf(key, jwk.n ?? '');
+  if (fault) throw fail(fault);
+  return { text: key.export({ format: 'der', type: 'spki' }).toString('base64url'), kid: thumbprint(jwk) };
+}
+
+/** Why a key proves nothing, or costs too much; undefined for a sound one. The library itself takes any two numbers. */
+function weaknessOf({ asymmetricKeyDetails: details = {} }: KeyObject, modulus: string): string | undefined {
+  const { modulusLength: bits = 0, publicExponent: exponent = 0n } = details;
+  if (bits < LEAST_BITS || bits > MOST_BITS) return `it has ${bits} bits; ${LEAST_BITS} to ${MOST_BITS} are taken`;
+  if (exponent < LEAST_EXPONENT || exponent > MOST_EXPONENT || exponent % 2n === 0n)
+    return `its public exponent is not an odd number from ${LEAST_EXPONENT} to ${MOST_EXPONENT}`;
+  const n = BigInt(`0x${Buffer.from(modulus, 'base64url').toString('hex')}`);
+  for (let factor = 2; factor < FACTORS_BELOW; factor++)
+    if (n % BigInt(factor) === 0n) return 'its modulus is not the product of two large primes';
+  return undefined;
 }
 
 /** A public key as the store keeps it, ready to verify with. */

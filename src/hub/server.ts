@@ -61,6 +61,8 @@ export class HubServer {
       requestTimeout: this.#limits.requestMs,
       keepAliveTimeout: this.#limits.keepAliveMs,
       connectionsCheckingInterval: this.#limits.checkMs,
+      // Else the second of two is dropped in silence, and only on the way of heartbeats: joined, two keys are none.
+      joinDuplicateHeaders: true,
       maxHeaderSize: this.#limits.headerBytes,
     });
   }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Throttle } from '../../src/hub/throttle.ts';
+import { sourceOf, Throttle } from '../../src/hub/throttle.ts';
 
 it('lets a source fail up to its limit in a window, and tells how long to wait beyond it', () => {
   const throttle = new Throttle(2, 100);
@@ -25,4 +25,18 @@ it('sets a success off against a failure of the same source', () => {
   }
   throttle.succeed('nobody');
   expect([throttle.fail('a', 1), throttle.fail('a', 1), throttle.fail('a', 1)]).toEqual([0, 0, 99]);
+});
+
+it.each([
+  ['192.0.2.7', '192.0.2.7'],
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+  ['2001:db8:1:2::9', '2001:db8:1:2'],
+  ['2001:db8::9', '2001:db8:0:0'],
+  ['2001:db8:1:2:3:4:5::', '2001:db8:1:2'],
+  ['fe80::1%eth0', 'fe80:0:0:0'],
+  ['::1', '0:0:0:0'],
+  ['', ''],
+])('counts failures from %s to %s', (address, source) => {
+  expect(sourceOf(address)).toBe(source);
 });
