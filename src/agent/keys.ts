@@ -37,6 +37,7 @@ const FOUND: Record<Exclude<KeyFrom, 'configuration'>, { level: 'warn' | 'error'
 /** The credential for the service of `api.*`: the configuration's, and after a refusal the first of the keyring that is taken. */
 export class Keys {
   readonly #options: Options;
+  /** Those of the keyring as well: when they are needed, the files may be such that nothing can be read from them. */
   readonly #credentials = new Map<string, Credential>();
   #ladder: Ladder;
   /** What decides which credential goes to which service, as the configuration had it. */

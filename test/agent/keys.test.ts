@@ -14,7 +14,6 @@ import { AGENT, Bench, Running } from '../helpers/programs.ts';
 
 const FAST = 'interval: 100ms\ncollectors: {inventory: false}\nlog: {format: json}\n';
 const bench = new Bench();
-const authorityOfHold = authority();
 const running: Running[] = [];
 let names = 0;
 
@@ -42,6 +41,22 @@ async function start(config: string): Promise<Running> {
   running.push(one);
   await one.said('"started"');
   return one;
+}
+
+/** A service that takes one key, `good`, and is told by the test which; `busy` sends everybody away for an hour. */
+async function gatekeeper() {
+  const own = authority();
+  const gate = { good: '', busy: false, refused: 0, seen: [] as string[], endpoint: '', ca: own.file };
+  const { endpoint } = await serve(own.issue(), async (request, response) => {
+    const sent = unpack(await body(request), 64 << 20).toString();
+    const key = String(request.headers['x-api-key']);
+    gate.seen.push(fingerprint(key));
+    if (gate.busy) return answer(response, 503, { detail: 'later' }, { 'retry-after': '3600' });
+    if (key === gate.good) return accept(response, sent.trim().split('\n').length);
+    gate.refused += 1;
+    answer(response, 401, { detail: 'not this one' });
+  });
+  return Object.assign(gate, { endpoint });
 }
 
 const kept = (key: string): KeptKey => ({
@@ -102,29 +117,17 @@ describe('hold, release and adopt', () => {
   });
 
   it('a hold whose owner died goes on with the key that the files hold by then', async () => {
-    let good = '';
-    let refusals = 0;
-    const seen: string[] = [];
-    const { endpoint } = await serve(authorityOfHold.issue(), async (request, response) => {
-      const count = unpack(await body(request), 64 << 20)
-        .toString()
-        .trim()
-        .split('\n').length;
-      seen.push(fingerprint(String(request.headers['x-api-key'])));
-      if (request.headers['x-api-key'] === good) return accept(response, count);
-      refusals += 1;
-      answer(response, 401, { detail: 'not this one' });
-    });
-    const { config, control, key } = await server({ endpoint, ca: authorityOfHold.file });
-    good = key;
+    const gate = await gatekeeper();
+    const { config, control, key } = await server(gate);
+    gate.good = key;
     await start(config);
     await delivers(config);
     await control({ command: 'hold', ms: 1_000 });
-    good = 'ba'.repeat(32);
-    setKey(config, good);
-    const before = seen.length;
-    await statusBecomes(config, ({ key, outbox }) => key.fingerprint === fingerprint(good) && outbox.depth < 2);
-    expect({ refusals, sent: [...new Set(seen.slice(before))] }).toEqual({ refusals: 0, sent: [fingerprint(good)] });
+    gate.good = 'ba'.repeat(32);
+    setKey(config, gate.good);
+    const before = gate.seen.length;
+    await statusBecomes(config, ({ key, outbox }) => key.fingerprint === fingerprint(gate.good) && outbox.depth < 2);
+    expect({ refused: gate.refused, sent: [...new Set(gate.seen.slice(before))] }).toEqual({ refused: 0, sent: [fingerprint(gate.good)] });
   });
 
   it('one that begins while the end of another is prepared is not ended by it', async () => {
@@ -272,6 +275,20 @@ describe('a refused key', () => {
     expect((await bench.show(name)).instances).toMatchObject([{ first_sequence: 1, gaps: [], duplicates: 0 }]);
   });
 
+  it('is replaced by one that the keyring was known to have, also while the configuration cannot be read', async () => {
+    const gate = await gatekeeper();
+    const { config, key, state } = await server(gate);
+    const other = '98'.repeat(32);
+    gate.good = key;
+    keep(state, { next: kept(other) }, gate.endpoint);
+    await start(config);
+    await delivers(config);
+    writeFileSync(config, `${readFileSync(config, 'utf8')}nonsense: 1\n`);
+    gate.good = other;
+    await delivers(config, (status) => status.key.fingerprint === fingerprint(other) && status.config.problem !== null);
+    expect(gate.refused).toBe(1);
+  });
+
   it('is not the last word for one heartbeat without a running agent either', async () => {
     const { config, key, state } = await server();
     setKey(config, '23'.repeat(32));
@@ -327,6 +344,18 @@ describe('a mounted key file', () => {
     await statusBecomes(config, ({ destinations }) => destinations[0]?.fingerprint === fingerprint(fresh));
     expect(one.output).not.toContain('cannot be delivered');
   });
+});
+
+it('a heartbeat that is asked for is sent at once, however long the pause', async () => {
+  const gate = await gatekeeper();
+  const { config, control, key } = await server(gate);
+  gate.good = key;
+  gate.busy = true;
+  await start(config);
+  await statusBecomes(config, ({ destinations }) => (destinations[0]?.problem?.next_attempt_in ?? 0) > 3_000);
+  expect(await agent(config, 'heartbeat')).toMatchObject({ status: 75, stderr: expect.stringContaining('SERVICE_BUSY') });
+  gate.busy = false;
+  expect(await control({ command: 'heartbeat' })).toMatchObject({ outcome: { kind: 'accepted', by: fingerprint(key) } });
 });
 
 it('a damaged keyring is a warning', async () => {
