@@ -74,4 +74,10 @@ export const HUB_ERRORS = {
     'the audit trail is broken at line {line}: {detail}',
     'Compare it with a backup or an earlier export.',
   ),
+  HUB_AUDIT_OTHER: row(
+    EXIT.failed,
+    'the audit trail is whole, but not the one that was kept: {detail}',
+    'Lines were cut off its end, or it was written anew: compare it with a backup.',
+  ),
+  HUB_AUDIT_FILE: row(EXIT.failed, '{path} holds no lines of an audit trail', 'Name a file that `scout-hub audit list --json` wrote.'),
 } as const;
