@@ -21,6 +21,7 @@ const ROOT = () => import('./agent/root.ts');
 /** Every verb under its name, in the order of the help. */
 const VERBS: Record<string, () => Promise<{ verb: Verb }>> = {
   run: () => import('./agent/run.ts'),
+  enroll: () => import('./agent/enroll.ts'),
   stop: () => import('./agent/stop.ts'),
   status: () => import('./agent/status.ts'),
   heartbeat: () => import('./agent/heartbeat.ts'),

@@ -11,8 +11,8 @@ import { proxyAuthorization } from './proxy.ts';
 export interface Connection {
   endpoint: URL;
   proxy: URL | undefined;
-  /** PEM texts. */
-  tls: { ca?: string; cert?: string; key?: string; passphrase?: string };
+  /** PEM texts; `rejectUnauthorized` is for what proves itself by its content, and sends no secret (enroll.ts). */
+  tls: { ca?: string; cert?: string; key?: string; passphrase?: string; rejectUnauthorized?: false };
   /** Longest wait for each step, ms. */
   timeout: number;
 }

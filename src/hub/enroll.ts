@@ -38,7 +38,7 @@ export async function enroll(hub: Pick<Hub, 'store' | 'now' | 'serviceId'>, aske
 
 /** The token, if it is good for this key. Whoever has its secret may hear what became of it. */
 function unlessRefused(token: Token | undefined, sha256: string, now: number): Token {
-  const no = (detail: string) => new Refusal('token_refused', `${detail}. Make another one: scout-hub token create.`);
+  const no = (detail: string) => new Refusal('token_refused', `${detail}.`);
   if (!token) throw no('This token is not known here');
   if (token.usedAt !== null && token.usedFor !== sha256) {
     const used = fingerprintOf({ hash: token.usedFor ?? '' });

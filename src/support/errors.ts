@@ -4,6 +4,7 @@
  * Sentences take parameters by name in braces; a parameter is never a secret.
  */
 
+import { ENROLL_ERRORS } from './enroll-errors.ts';
 import { config, EXIT, type Row, row } from './error-row.ts';
 import { HUB_ERRORS } from './hub-errors.ts';
 import { ROTATION_ERRORS } from './rotation-errors.ts';
@@ -186,6 +187,9 @@ export const ERRORS = {
   ),
   OUTBOX_ABSENT: row(EXIT.failed, 'there is no outbox at {path}', 'Start the agent once, or name the folder with --state-dir.'),
   COLLECTOR_UNKNOWN: row(EXIT.usage, 'there is no collector `{name}`', 'Known are: {known}.'),
+
+  // --- enrolling, and moving a configuration
+  ...ENROLL_ERRORS,
 
   // --- replacing a credential
   ...ROTATION_ERRORS,
