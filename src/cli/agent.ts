@@ -33,6 +33,8 @@ const VERBS: Record<string, () => Promise<{ verb: Verb }>> = {
   rewrap: () => import('./agent/rewrap.ts'),
   rotate: () => import('./agent/rotate.ts'),
   audit: () => import('./agent/audit.ts'),
+  doctor: () => import('./agent/doctor.ts'),
+  bundle: () => import('./agent/bundle.ts'),
   'resolve-config': () => import('./agent/resolve.ts'),
 };
 

@@ -12,6 +12,8 @@ export interface Collector {
   collect(): Metric[] | Promise<Metric[]>;
   /** Names of what did not answer with the last sample (mount points), though the rest was collected. */
   stale?(): string[];
+  /** Names of what was refused to this user with the last sample, though the rest was collected. */
+  denied?(): string[];
   /** Releases what it holds. */
   close?(): void;
 }

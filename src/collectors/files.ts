@@ -16,6 +16,12 @@ export function isAbsent(error: unknown): boolean {
   return error instanceof Unsupported || ABSENT.has((error as NodeJS.ErrnoException)?.code ?? '');
 }
 
+/** Whether an error means that this user may not, rather than that there is nothing. */
+export function isDenied(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EACCES' || code === 'EPERM';
+}
+
 /** statfs(2), as Node has it; tests bring their own. */
 export interface Statfs {
   now(path: string): Space;
@@ -170,7 +176,8 @@ export class Files {
       return text;
     } catch (error) {
       fs.closeSync(fd);
-      throw error;
+      // What read(2) refuses has no name yet.
+      throw Object.assign(error as Error, { path });
     }
   }
 

@@ -3,7 +3,7 @@ import { parseMountinfo } from '../procfs/mountinfo.ts';
 import type { Metric, Point } from '../protocol/heartbeat.ts';
 import type { Host } from '../support/host.ts';
 import { type Collector, type CollectorDefinition, metric } from './collector.ts';
-import type { Files } from './files.ts';
+import { type Files, isDenied } from './files.ts';
 import { type Place, places } from './mounts.ts';
 import type { Space } from './probes.ts';
 
@@ -18,6 +18,7 @@ class Filesystem implements Collector {
   #table = '';
   #places: Place[] = [];
   #stale: string[] = [];
+  #denied: string[] = [];
 
   constructor(host: Host, settings: CollectorsConfig['filesystem'], files: Files) {
     this.#host = host;
@@ -42,6 +43,10 @@ class Filesystem implements Collector {
 
   stale(): string[] {
     return this.#stale;
+  }
+
+  denied(): string[] {
+    return this.#denied;
   }
 
   /** The table seldom changes, and reading it is cheaper than parsing it. */
@@ -70,10 +75,12 @@ class Filesystem implements Collector {
     const readOnly: Point[] = [];
     const stale: Point[] = [];
     this.#stale = [];
+    this.#denied = [];
     for (const { path, mountPoint, source, type, readOnly: ro, remote } of this.#places) {
       const space = answers.get(path);
       if (remote) stale.push([mountPoint, space ? 0 : 1]);
       if (!space) this.#stale.push(mountPoint);
+      if (space instanceof Error && isDenied(space)) this.#denied.push(mountPoint);
       // Refused (no permission to enter, just unmounted), or of no size (autofs-like): nothing to tell.
       if (!space || space instanceof Error || space.blocks === 0) continue;
       const { bsize, blocks, bfree, bavail, files, ffree } = space;

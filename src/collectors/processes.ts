@@ -72,6 +72,11 @@ class Processes implements Collector {
     return this.#top === 0 ? metrics : [...metrics, ...this.#largest()];
   }
 
+  /** Where process 1 cannot be read, hidepid= (proc(5)) shows this user its own processes only. */
+  denied(): string[] {
+    return this.#known.has('1') ? [] : ['the processes of other users'];
+  }
+
   #read(): void {
     const now = this.#host.monotonic();
     const sample = ++this.#sample;

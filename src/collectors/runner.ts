@@ -3,17 +3,24 @@ import type { Metric, Point } from '../protocol/heartbeat.ts';
 import { detailOf } from '../support/errors.ts';
 import type { Host } from '../support/host.ts';
 import { type Collector, type CollectorDefinition, type CollectorName, metric, round } from './collector.ts';
-import { Files, isAbsent, Unsupported } from './files.ts';
+import { Files, isAbsent, isDenied, Unsupported } from './files.ts';
 import { COLLECTORS, definitionsFor } from './registry.ts';
 
 /** How the last run of a collector went. */
 export interface CollectorStatus {
   name: string;
-  /** `stale`: collected, but something it asked did not answer. `unsupported`: this kernel or machine has nothing of the kind. */
-  state: 'ok' | 'failed' | 'stale' | 'unsupported';
+  /**
+   * `stale`: collected, but something it asked did not answer. `unsupported`: this kernel or machine has nothing of the
+   * kind. `denied`: this user may not read what it needs.
+   */
+  state: 'ok' | 'failed' | 'stale' | 'unsupported' | 'denied';
   /** Seconds that it took. */
   duration: number;
   detail?: string;
+  /** The file or folder on which it failed. */
+  path?: string;
+  /** What was refused, though the rest was collected. */
+  denied?: string[];
 }
 
 export interface Collected {
@@ -71,9 +78,13 @@ export class Runner {
         for (const one of found instanceof Promise ? await found : found) metrics.push(one);
         const stale = collector.stale?.() ?? [];
         if (stale.length > 0) Object.assign(status, { state: 'stale', detail: `no answer from ${stale.join(', ')}` });
+        const denied = collector.denied?.() ?? [];
+        if (denied.length > 0) status.denied = denied;
       } catch (error) {
-        status.state = isAbsent(error) ? 'unsupported' : 'failed';
+        status.state = isAbsent(error) ? 'unsupported' : isDenied(error) ? 'denied' : 'failed';
         status.detail = detailOf(error);
+        const { path } = error as NodeJS.ErrnoException;
+        if (path !== undefined) status.path = path;
       }
       status.duration = round((this.#host.monotonic() - started) / 1_000, 5);
       statuses.push(status);
@@ -100,7 +111,7 @@ function ownMetrics(statuses: CollectorStatus[]): Metric[] {
   const duration: Point[] = [];
   for (const { name, state, duration: seconds } of statuses) {
     if (state === 'unsupported') continue;
-    success.push([name, state === 'failed' ? 0 : 1]);
+    success.push([name, state === 'failed' || state === 'denied' ? 0 : 1]);
     duration.push([name, seconds]);
   }
   return [

@@ -3,7 +3,7 @@ import { parseNumbers } from '../procfs/numbers.ts';
 import type { Metric, Point } from '../protocol/heartbeat.ts';
 import type { Host } from '../support/host.ts';
 import { type Collector, type CollectorDefinition, metric } from './collector.ts';
-import { type Files, isAbsent, Unsupported } from './files.ts';
+import { type Files, isAbsent, isDenied, Unsupported } from './files.ts';
 
 /** Samples between two looks at which sensors there are: modules are loaded, disks are plugged. */
 const LOOK_AGAIN = 60;
@@ -21,6 +21,7 @@ class Thermal implements Collector {
   readonly #files: Files;
   #sensors: Sensor[] = [];
   #sample = 0;
+  #denied: string[] = [];
 
   constructor(host: Host, files: Files) {
     this.#host = host;
@@ -30,6 +31,7 @@ class Thermal implements Collector {
   collect(): Metric[] {
     if (this.#sample++ % LOOK_AGAIN === 0) this.#look();
     if (this.#sensors.length === 0) throw new Unsupported('no temperature sensors');
+    this.#denied = [];
     const temperatures: Point[] = [];
     const limits: Point[] = [];
     for (const { id, name, input, critical } of this.#sensors) {
@@ -43,6 +45,10 @@ class Thermal implements Collector {
       metric('hw.temperature', 'Cel', 'gauge', ['hw.id', 'hw.name'], temperatures),
       ...(limits.length > 0 ? [metric('hw.temperature.limit', 'Cel', 'gauge', ['hw.id', 'hw.name', 'hw.limit_type'], limits)] : []),
     ];
+  }
+
+  denied(): string[] {
+    return this.#denied;
   }
 
   /** Chips of hwmon; where there are none, the zones of the thermal framework (boards). */
@@ -93,7 +99,8 @@ class Thermal implements Collector {
     try {
       const [value] = parseNumbers(this.#files.text(path));
       return value === undefined ? undefined : value / 1_000;
-    } catch {
+    } catch (error) {
+      if (isDenied(error)) this.#denied.push(path);
       // A sensor that is asleep or has no reading says so with EIO, EAGAIN or ENODATA: the others count all the same.
       return undefined;
     }

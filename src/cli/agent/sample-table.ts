@@ -5,12 +5,15 @@ import { paint, table } from '../output.ts';
 
 /** A sample for people: a heading a collector with what it took, and beneath it every series with its value. */
 export function renderSample({ metrics, statuses, starts }: Collected, inventory?: Inventory): string {
-  const parts = statuses.map(({ name, state, duration, detail }, index) => {
-    const head = `${paint('bold', name)}  ${state === 'ok' ? '' : `${paint(state === 'failed' ? 'red' : 'yellow', state)}  `}${(duration * 1_000).toFixed(2)} ms`;
+  const parts = statuses.map(({ name, state, duration, detail, denied }, index) => {
+    const head = `${paint('bold', name)}  ${state === 'ok' ? '' : `${paint(state === 'failed' || state === 'denied' ? 'red' : 'yellow', state)}  `}${(duration * 1_000).toFixed(2)} ms`;
     const rows = metrics.slice(starts[index], starts[index + 1]).flatMap(series);
-    return [head, ...(detail ? [`  ${detail}`] : []), ...(rows.length > 0 ? [indent(table(['METRIC', 'OF', 'VALUE'], rows))] : [])].join(
-      '\n',
-    );
+    return [
+      head,
+      ...(detail ? [`  ${detail}`] : []),
+      ...(denied ? [`  not permitted: ${denied.join(', ')}`] : []),
+      ...(rows.length > 0 ? [indent(table(['METRIC', 'OF', 'VALUE'], rows))] : []),
+    ].join('\n');
   });
   if (inventory) {
     const rows = Object.entries(inventory).map(([name, value]) => [name, String(value)]);

@@ -58,11 +58,11 @@ function destinations(found: SenderStatus[], now: number): string {
 }
 
 function collectors(found: CollectorStatus[]): string {
-  const rows = found.map(({ name, state, duration, detail }) => [
+  const rows = found.map(({ name, state, duration, detail, denied }) => [
     name,
     paint(state === 'ok' ? 'green' : state === 'unsupported' ? 'dim' : 'red', state),
     `${(duration * 1_000).toFixed(1)} ms`,
-    detail ?? '',
+    detail ?? (denied ? `not permitted: ${denied.join(', ')}` : ''),
   ]);
   return rows.length > 0 ? table(['collector', 'state', 'took', 'detail'], rows) : '';
 }
