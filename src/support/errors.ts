@@ -186,6 +186,7 @@ export const ERRORS = {
     'Give another prometheus.listen (HOST:PORT), or end the process that holds it.',
   ),
   OUTBOX_ABSENT: row(EXIT.failed, 'there is no outbox at {path}', 'Start the agent once, or name the folder with --state-dir.'),
+  BUNDLE_EXISTS: row(EXIT.failed, 'there is something at {path} already', 'Name another file: a bundle replaces none.'),
   COLLECTOR_UNKNOWN: row(EXIT.usage, 'there is no collector `{name}`', 'Known are: {known}.'),
 
   // --- enrolling, and moving a configuration

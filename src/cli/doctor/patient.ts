@@ -60,7 +60,7 @@ export async function examine(options: RunOptions, environment: NodeJS.ProcessEn
 }
 
 /** A configuration that may not be read belongs to the system's agent, whose folders are the usual ones. */
-async function placesOf(options: RunOptions, { problems }: Resolution): Promise<{ state: string; socket: string }> {
+export async function placesOf(options: RunOptions, { problems }: Resolution): Promise<{ state: string; socket: string }> {
   try {
     return await findPlaces(options);
   } catch (error) {
