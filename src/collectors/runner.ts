@@ -17,7 +17,7 @@ export interface CollectorStatus {
   /** Seconds that it took. */
   duration: number;
   detail?: string;
-  /** The file or folder on which it failed. */
+  /** The file or folder on which it failed, or that was denied. */
   path?: string;
   /** What was refused, though the rest was collected. */
   denied?: string[];
@@ -84,7 +84,7 @@ export class Runner {
         status.state = isAbsent(error) ? 'unsupported' : isDenied(error) ? 'denied' : 'failed';
         status.detail = detailOf(error);
         const { path } = error as NodeJS.ErrnoException;
-        if (path !== undefined) status.path = path;
+        if (path !== undefined && status.state !== 'unsupported') status.path = path;
       }
       status.duration = round((this.#host.monotonic() - started) / 1_000, 5);
       statuses.push(status);

@@ -29,7 +29,7 @@ export interface Manifest {
   version: string;
   ms: number;
   /** How many secrets of this host were looked for in every file, and where none could be looked for. */
-  secrets: { known: number; failed: string[] };
+  looked_for: { known: number; failed: string[] };
   files: Entry[];
 }
 
@@ -73,7 +73,7 @@ export async function makeBundle(
     made: new Date().toISOString(),
     version: VERSION,
     ms: Math.round(performance.now() - started),
-    secrets: { known: secrets.length, failed },
+    looked_for: { known: secrets.length, failed },
     files: [],
   };
   const members: Member[] = [];

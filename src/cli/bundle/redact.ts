@@ -28,7 +28,7 @@ const PATTERNS: [pattern: RegExp, shown: string | ((found: string) => string)][]
   [/^(\s*(?:Pass|Unset)?Environment=).*$/gm, `$1${REDACTED}`],
   // Settings by their names; a line of a systemd unit or an env file, YAML, TOML, JSON, or a field of a log.
   [
-    /((?:api[_-]?key|agent[_-]?key|private[_-]?key|pass(?:phrase|word|wd)|secret|token)[\w.-]*\\?["']?\s*[=:]\s*)(\\?["'])?[^"'\\\s,}]+/gi,
+    /((?:api[_-]?key|agent[_-]?key|private[_-]?key|pass(?:phrase|word|wd)|secret|token)[\w.-]{0,40}\\?["']?\s*[=:]\s*)(\\?["'])?(?!true\b|false\b|null\b|[{[])[^"'\\\s,}]+/gi,
     `$1$2${REDACTED}`,
   ],
   [/[0-9A-Fa-f]{32,}/g, REDACTED],

@@ -122,11 +122,17 @@ export function wordsOf(content: string, folder: string): { words: string[]; fil
       .replace(/^(["'])(.*)\1$/, '$2');
     if (/_file$/i.test(name) && bare) files.push(resolve(folder, bare));
     else if (SECRET_NAME.test(name) && bare.length >= 4) words.push(bare, ...parts(bare));
+    for (const [, inner = '', , double, single, plain] of line.matchAll(PAIR))
+      if (SECRET_NAME.test(inner))
+        words.push(...([double, single, plain].filter((one) => one !== undefined && one.length >= 4) as string[]));
     words.push(...line.split(/[\s"'`,;=<>{}[\]|()/?&@:]+/).filter(readsLikeKey));
     for (const address of line.match(/\w+:\/\/[^\s"']+@/g) ?? []) words.push(...parts(`${address}x`));
   }
   return { words, files };
 }
+
+/** A name and its value within a line, as YAML and TOML have them in braces. */
+const PAIR = /["']?([\w.-]+)["']?\s*([=:])\s*(?:"([^"]*)"|'([^']*)'|([^\s,"'{}[\]]+))/g;
 
 /** Long, with letters and digits; the name of a host has dots. */
 const readsLikeKey = (word: string): boolean =>
