@@ -9,7 +9,7 @@ import { type Finding, ofProblem } from './finding.ts';
 import type { Patient } from './patient.ts';
 
 /** What services say of a key that they knew. */
-const ENDED = /\b(disabled|revoked|expired|retired|was valid until|deleted|no longer valid)\b/i;
+const ENDED = /\b(ended|disabled|revoked|expired|retired|replaced|deleted|was valid until|no longer valid)\b/i;
 
 /**
  * A 401 says only that the service does not want the key. Whether it was revoked, or never was a key of this
