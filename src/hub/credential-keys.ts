@@ -2,6 +2,7 @@ import type { Registered, Retired } from '../protocol/keys.ts';
 import { ScoutError } from '../support/errors.ts';
 import { credentialOf, fingerprintOfCredential, isAlive } from './credentials.ts';
 import type { Hub } from './hub.ts';
+import { KEYS_MOST } from './keys.ts';
 import { Refusal } from './problems.ts';
 import { type PublicKey, parsePublicKey } from './public-key.ts';
 import { rfc3339 } from './servers.ts';
@@ -33,6 +34,8 @@ export async function registerCredential(
     const known = all.find(({ kid }) => kid === key.kid);
     if (known && (familyOf(known.name) !== familyOf(self.name) || !isAlive(known, now)))
       throw new Refusal('key_exists', 'This public key is another credential\u2019s, or of one that has ended; make a new key pair.');
+    if (!known && all.filter((one) => familyOf(one.name) === familyOf(self.name) && isAlive(one, now)).length >= KEYS_MOST)
+      throw new Refusal('keys_full', `There are ${KEYS_MOST} versions of this credential, and may be no more; retire some first.`);
     result = known ?? credentialOf({ ...self, name: nextName(all, self.name), key }, now);
     if (known) return {};
     const detail = { key: fingerprintOfCredential(result), by: fingerprintOfCredential(self) };

@@ -7,7 +7,7 @@ import { registerCredential, retireCredential } from './credential-keys.ts';
 import { type AgentCaller, type Caller, type Gate, secretOf } from './gate.ts';
 import type { Hub } from './hub.ts';
 import { auditDetailOf, endingOf, rowOf } from './key-changes.ts';
-import { bringIn, type Change, changed, retire, works } from './keys.ts';
+import { bringIn, type Change, changed, KEYS_MOST, retire, works } from './keys.ts';
 import { mintId, openMint, sealMint } from './mints.ts';
 import { Refusal } from './problems.ts';
 import { addressOf, bodyOf, headersOf, onlyPost, smallBody } from './requests.ts';
@@ -65,6 +65,7 @@ class KeysApi {
         if (known && works(known, now)) return undefined;
         if (known) throw new Refusal('key_exists', 'This was a key of this server and has ended; make a new one.');
         const fresh = rowOf(caller.server.id, body.sha256, now);
+        unlessFull(keys, now);
         return { change: bringIn(caller.server, keys, fresh, now, asking), about: fresh };
       });
       return standingOf(outcome, body.sha256);
@@ -88,6 +89,7 @@ class KeysApi {
     try {
       const outcome = await this.#change(c, caller, 'key.mint', (keys, asking, now) => {
         const fresh = rowOf(caller.server.id, hashKey(key), now);
+        unlessFull(keys, now);
         const mint: Mint = { id, serverId: caller.server.id, sealed, until: now + MINT_KEPT_MS };
         return { change: bringIn(caller.server, keys, fresh, now, asking), about: fresh, mint };
       });
@@ -174,6 +176,12 @@ class KeysApi {
     const asking = keys.find((one) => one.hash === hashKey(secret));
     return { key, ...standingOf({ keys, asking }, made.hash), replayed: true };
   }
+}
+
+/** Under `multi` nothing else ends keys: an agent gone wrong must not fill the hub with them. */
+function unlessFull(keys: ServerKey[], now: number): void {
+  if (keys.filter((key) => works(key, now)).length >= KEYS_MOST)
+    throw new Refusal('keys_full', `This server has ${KEYS_MOST} keys that work, and may have no more; retire some first.`);
 }
 
 /** What an agent is told of a key that cannot be registered. */

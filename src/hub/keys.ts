@@ -6,6 +6,9 @@ import type { Edit, Server, ServerKey } from './store.ts';
  * both decide here. Under every policy a key that was brought in is `current` and works from that instant on.
  */
 
+/** Keys of one server, or versions of one credential, that may work at once before agents can add no more; people can. */
+export const KEYS_MOST = 100;
+
 /** What becomes of the keys; the caller adds the line of the audit trail. */
 export type Change = Required<Pick<Edit<ServerKey>, 'put' | 'drop'>>;
 type Ruled = Pick<Server, 'name' | 'policy' | 'graceMs'>;

@@ -21,6 +21,7 @@ const PROBLEMS = {
   key_exists: 409,
   key_in_use: 409,
   key_last: 409,
+  keys_full: 409,
   body_too_large: 413,
   unsupported_encoding: 415,
   unsupported_type: 415,

@@ -39,7 +39,7 @@ const REASONS: Record<number, string> = {
   401: 'No key, or none that is good: key_missing, key_refused. For people: signed_out.',
   403: 'Known, but not permitted: forbidden. Of a token: token_refused.',
   404: 'Not there: not_found.',
-  409: 'Contradicts what there is: key_exists, key_in_use, key_last, idempotency_used. Nothing was changed.',
+  409: 'Contradicts what there is: key_exists, key_in_use, key_last, keys_full, idempotency_used. Nothing was changed.',
   413: 'More than one request may carry: body_too_large.',
   415: 'unsupported_type, unsupported_encoding.',
   429: 'Too many failures: too_many. Retry-After says when to come back.',

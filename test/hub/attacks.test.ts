@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:c
 import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addCredential } from '../../src/hub/credentials.ts';
+import { KEYS_MOST } from '../../src/hub/keys.ts';
 import { parsePublicKey } from '../../src/hub/public-key.ts';
 import { addServer, listKeys } from '../../src/hub/servers.ts';
 import { PATHS } from '../../src/protocol/wire.ts';
@@ -148,6 +149,22 @@ it.each(['', '\n', 'changeme', 'YOUR_API_KEY', '0'.repeat(64)])('the SHA-256 of 
   expect(answer.status).toBe(400);
   expect(problemOf(answer)).toMatchObject({ code: 'key_invalid', detail: expect.stringContaining('placeholder') });
   expect(await listKeys(hub.serving.hub, 'web-1')).toHaveLength(1);
+});
+
+it('an agent gone wrong has so many keys and no more, and goes on with those', async () => {
+  const { key, server_id } = await addServer(hub.serving.hub, 'many', 'multi', 0);
+  const { store } = hub.serving.hub;
+  const row = () => ({ id: randomUUID(), serverId: server_id, name: null, hash: newKey(), slot: 'previous' as const, enabled: true });
+  const more = Array.from({ length: KEYS_MOST - 2 }, () => ({ ...row(), createdAt: 1, validUntil: null, lastUsed: null }));
+  await store.changeKeys(server_id, () => ({ put: more }));
+  const headers = () => ({ 'content-type': 'application/json', 'idempotency-key': randomUUID() });
+  const register = () => hub.call(PATHS.register, { key, body: JSON.stringify({ sha256: newKey() }), headers: headers() });
+  expect((await register()).status).toBe(200);
+  for (const answer of [await register(), await hub.call(PATHS.mint, { key, body: '{}', headers: headers() })])
+    expect(problemOf(answer)).toMatchObject({ status: 409, code: 'keys_full' });
+  const body = JSON.stringify({ fingerprint: more[0]?.hash.slice(0, 12) });
+  expect((await hub.call(PATHS.retire, { key, body, headers: headers() })).status).toBe(200);
+  expect((await register()).status).toBe(200);
 });
 
 describe('keys that are turned on each other', () => {

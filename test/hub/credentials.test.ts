@@ -239,6 +239,23 @@ describe('a credential replaces itself', () => {
     refused(answer, 400, 'key_invalid', 'SHA-256');
   });
 
+  it('as often as versions of it may be, those that have ended not counted', async () => {
+    const added = await add('ci', ONE);
+    const { store } = hub.serving.hub;
+    const [first] = (await store.credentials()) as [OrgCredential];
+    const versions = Array.from({ length: 99 }, (_, index) => ({
+      ...first,
+      id: randomUUID(),
+      name: `ci-v${index + 2}`,
+      kid: `${index}`.padStart(43, 'x'),
+    }));
+    await store.changeCredentials(() => ({ put: versions }));
+    const register = () => ask('register', jwt(ONE, added), { public_key: spki(TWO) });
+    refused(await register(), 409, 'keys_full', '100 versions');
+    await enableCredential(registry(), 'ci-v5', false);
+    expect(JSON.parse((await register()).text)).toMatchObject({ name: 'ci-v101' });
+  });
+
   it('under names that count on', () => {
     const names = (...all: string[]) => all.map((name) => ({ name }));
     expect(nextName(names('ci'), 'ci')).toBe('ci-v2');
