@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { isReference, type Opening } from '../secrets/open.ts';
 import { ERRORS, EXIT, type Problem, problem } from '../support/errors.ts';
+import { ownerOf } from '../support/owner.ts';
 import { checkDestinations } from './destinations.ts';
 import { discover, PLACES } from './discover.ts';
 import { checkEndpoint, checkProxy } from './endpoint.ts';
@@ -192,15 +194,26 @@ function complete(context: Context, parsed: Parsed, options: ResolveOptions): Co
   if (proxy !== undefined) context.problems.push(...checkProxy('proxy', proxy, place('proxy')));
 
   const folders = defaultFolders(options.env, options.uid);
+  const state = parsed.state_dir ?? folders.state;
+  if (options.uid === 0) admitAgent(context, state);
   return {
     ...parsed,
     api,
     tls,
     ...(proxy !== undefined && { proxy }),
     destinations: checkDestinations(context, parsed.destinations),
-    state_dir: parsed.state_dir ?? folders.state,
+    state_dir: state,
     runtime_dir: parsed.runtime_dir ?? folders.runtime,
   };
+}
+
+/** Root looks at the files on behalf of the agent's user, to whom the state folder belongs: that one's group may read them. */
+function admitAgent(context: Context, state: string): void {
+  const agent = existsSync(state) ? ownerOf(state) : undefined;
+  if (!agent) return;
+  context.problems = context.problems.flatMap((one) =>
+    one.code === 'CONFIG_PERMISSIONS' && one.file !== undefined ? checkPermissions(one.file, [agent.gid]) : [one],
+  );
 }
 
 function finish(context: Context, shape: Shape, file: string | null, config: Config | undefined): Resolution {

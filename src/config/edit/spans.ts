@@ -12,7 +12,10 @@ export interface Span {
 const PLAIN = /^[A-Za-z][A-Za-z0-9_.:/+=-]*[A-Za-z0-9_=-]$/;
 /** Hexadecimal that no reader takes for a number: with a letter that is not the `e` of an exponent. */
 const HEX = /^[0-9a-f]*[a-df][0-9a-f]*$/i;
-const isPlain = (value: string): boolean => PLAIN.test(value) || HEX.test(value);
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const isPlain = (value: string): boolean => PLAIN.test(value) || HEX.test(value) || UUID.test(value);
+/** What a shell and systemd read alike without quotes; there are no numbers in an environment file. */
+const PLAIN_ENV = /^[\w.:/@%+=,-]+$/;
 /** Words that are no text to some reader of YAML. */
 const YAML_WORDS = /^(true|false|null|yes|no|on|off|y|n)$/i;
 
@@ -40,7 +43,7 @@ export function envSpan(text: string, start: number): Span {
   const double = (value: string) => `"${value.replace(/["\\$`]/g, '\\$&')}"`;
   const write = (value: string) => {
     if (style === "'" && !value.includes("'")) return `'${value}'`;
-    return style === '' && isPlain(value) ? value : double(value);
+    return style === '' && PLAIN_ENV.test(value) ? value : double(value);
   };
   return { start, end, write };
 }
