@@ -38,10 +38,13 @@ const VERBS: Record<string, () => Promise<{ verb: Verb }>> = {
   'resolve-config': () => import('./agent/resolve.ts'),
 };
 
-/** What these arguments call for: one verb, the program itself, or, for help and mistakes, all there is. */
+/**
+ * What these arguments call for: one verb, the program itself, or, for help and mistakes, all there is. The root comes
+ * last: a verb would inherit that it takes words it does not know.
+ */
 function needed(argv: string[]): (() => Promise<{ verb: Verb }>)[] {
   const named = Object.hasOwn(VERBS, argv[0] ?? '') && VERBS[argv[0] as string];
-  if (named) return [ROOT, named];
+  if (named) return [named, ROOT];
   if (argv.includes('--check-config') || argv.includes('--daemon')) return [ROOT];
-  return [ROOT, ...Object.values(VERBS)];
+  return [...Object.values(VERBS), ROOT];
 }
