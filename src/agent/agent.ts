@@ -25,7 +25,7 @@ import { Watch } from './watch.ts';
 const STOP_MS = 3_000;
 
 /** A configuration that can be run. */
-export type Runnable = Checked & Required<Pick<Checked, 'config' | 'candidates' | 'opens_sealed'>>;
+export type Runnable = Checked & Required<Pick<Checked, 'config' | 'candidates' | 'host_key' | 'key_variable'>>;
 
 interface Options {
   /** The launcher; its children read configuration and inventory. */
@@ -257,8 +257,8 @@ export class Agent {
       instance: this.#spool.instance,
       uptime: Math.round((host.monotonic() - this.#started) / 1_000),
       config: { file: this.#checked.file, loaded: new Date(this.#loaded).toISOString(), problem: this.#problem },
-      key: { ...key, slot: primary?.slot ?? null },
-      opens_sealed: this.#checked.opens_sealed,
+      key: { ...key, slot: primary?.slot ?? null, variable: this.#checked.key_variable },
+      host_key: this.#checked.host_key,
       last_accepted: primary?.last_accepted ?? null,
       last_sampled: last && { time: new Date(last.time).toISOString(), sequence: last.sequence },
       outbox: { ...outbox, losses: this.#spool.losses() },

@@ -18,8 +18,10 @@ export interface Checked {
   config?: Config;
   /** Keys to fall back on when the service refuses the configured one; with `config` only, as what follows. */
   candidates?: Candidate[];
-  /** Whether what is sealed on this machine opens here. */
-  opens_sealed?: boolean;
+  /** Which host key opens here what is sealed on this machine; null: none. */
+  host_key?: string | null;
+  /** The environment variable that the configured key comes from; null: it stands in a file. */
+  key_variable?: string | null;
 }
 
 /** What the checker found, and the exit status that fits when it found no usable configuration. */

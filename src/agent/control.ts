@@ -27,10 +27,10 @@ export interface AgentStatus {
   /** Seconds since start. */
   uptime: number;
   config: { file: string | null; loaded: string; problem: string | null };
-  /** `slot`: as the service told last. `problem`: why another key than the configuration's is in use. */
-  key: { fingerprint: string | null; slot: string | null; from: KeyFrom; problem: string | null };
-  /** Whether this process can open what is sealed on this machine. */
-  opens_sealed: boolean;
+  /** `slot`: as the service told last. `variable`: of this process, where the configured key comes from one. `problem`: why another key than the configuration's is in use. */
+  key: { fingerprint: string | null; slot: string | null; from: KeyFrom; variable: string | null; problem: string | null };
+  /** Which host key this process opens with what is sealed on this machine; null: none. */
+  host_key: string | null;
   last_accepted: { time: string; sequence: number } | null;
   last_sampled: { time: string; sequence: number } | null;
   outbox: { path: string; depth: number; bytes: number; max_bytes: number; durable: boolean; losses: LossStatus[] };

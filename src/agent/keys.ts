@@ -109,7 +109,7 @@ export class Keys {
   }
 
   /** As in `status`; `degrading`: the key in use is one that should not be. */
-  status(): Omit<AgentStatus['key'], 'slot'> & { degrading: boolean } {
+  status(): Omit<AgentStatus['key'], 'slot' | 'variable'> & { degrading: boolean } {
     const { fingerprint, from } = this.#ladder.inForce;
     const found = from !== 'configuration' && this.#said === fingerprint;
     return {

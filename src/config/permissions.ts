@@ -5,7 +5,8 @@ import { serviceUser } from './service-user.ts';
 
 /**
  * Whether a file that holds a secret is closed to others. Reading (and writing) by the group is allowed where the group
- * is root's or one of this process's, or one of `more`; to root also the group of the agent's own user. Mounted secrets of Kubernetes and Docker have modes that nobody here can change:
+ * is root's or one of this process's, or one of `more`; to root also the group of the agent's own user. Mounted secrets of
+ * Kubernetes and Docker have modes that nobody here can change:
  * there it is a warning.
  */
 export function checkPermissions(file: string, more: readonly number[] = []): Problem[] {

@@ -47,6 +47,7 @@ export async function plan(world: World, book: Book, request: Request): Promise<
   if (policy === 'immediate' && source === 'minted' && !request.acceptGap) throw new ScoutError('ROTATE_GAP', { endpoint: world.endpoint });
   if (request.pasted && fingerprintOf(request.pasted) === from) throw new ScoutError('ROTATE_SAME', { fingerprint: from });
   world.configured.check([...new Set([...Object.keys(values), ...Object.keys(request.pasted ?? {})])]);
+  if (request.pasted) await tryGiven(world, request.pasted, values);
   const service = told
     ? { endpoint: world.endpoint, service_id: told.service_id, server_id: told.server?.id ?? null }
     : (book.keyring.service ?? { endpoint: world.endpoint, service_id: null, server_id: null });
@@ -102,6 +103,24 @@ async function whoami(world: World, values: Values, { source }: Request): Promis
   throw new ScoutError(reply.kind === 'refused' ? 'ROTATE_OLD_REFUSED' : 'KEY_FORBIDDEN', params);
 }
 
+/** A key that was copied wrong is refused before anything makes room for it. What decides nothing is left to the proof. */
+async function tryGiven(world: World, pasted: Values, values: Values): Promise<void> {
+  try {
+    const { kind } = await world.service.whoami(pasted);
+    if (kind === 'refused') throw newRefused(world, pasted, values);
+  } catch (error) {
+    if (!(error instanceof ScoutError) || error.code === 'ROTATE_NEW_REFUSED') throw error;
+  }
+}
+
+/** ROTATE_NEW_REFUSED, with what is easily forgotten. */
+export function newRefused({ endpoint }: World, refused: Values, inUse: Values): ScoutError {
+  const same = 'api.private_key' in refused && refused['api.credential_id'] === inUse['api.credential_id'];
+  const hint = same ? ', and give the id of the new credential too (--credential-id ID)' : '';
+  const detail = `the key in use is still ${fingerprintOf(inUse)}`;
+  return new ScoutError('ROTATE_NEW_REFUSED', { endpoint, fingerprint: fingerprintOf(refused), detail, hint });
+}
+
 function choose({ endpoint }: World, { source }: Request, pair: boolean, abilities: string[]): Source {
   const wrong = (detail: string) => new ScoutError('ROTATE_SOURCE', { detail });
   if (source === 'keypair' && !pair)
@@ -129,6 +148,8 @@ async function nextKey(world: World, book: Book, request: Request, source: Sourc
       return book.keep(request.pasted as Values, source);
     case 'rollback':
       if (!book.keyring.previous) throw new ScoutError('ROTATE_NO_PREVIOUS', { detail: 'the keyring holds none' });
+      // What does not open here is told before anything has begun.
+      book.open(book.keyring.previous);
       return { ...book.keyring.previous };
     case 'minted':
       return null;

@@ -1,30 +1,33 @@
 import type { KeptKey, Keyring, QuarantinedKey } from '../credentials/keyring.ts';
 import { fingerprintOf, SECRET_VALUES, type Values } from '../credentials/values.ts';
 import { link } from '../support/chain.ts';
+import { ScoutError } from '../support/errors.ts';
 import type { Journal } from './journal.ts';
 import type { World } from './ports.ts';
 
 /** A change of the keyring; what it does not name stays. */
 export type Change = Partial<Pick<Keyring, 'service' | 'current' | 'next' | 'previous' | 'quarantine' | 'rotation'>>;
 
+type BookWorld = Pick<World, 'store' | 'now' | 'configured'>;
+
 /**
  * The keyring as it is on disk, and the only way to change it: every change is one durable write that holds its own
  * line of the audit log, so that neither can be there without the other.
  */
 export class Book {
-  readonly #world: Pick<World, 'store' | 'now'>;
+  readonly #world: BookWorld;
   readonly #actor: string;
   #keyring: Keyring;
   #behind = false;
 
   /** Reads the keyring, and adds the audit line of a change after which the process died. Throws KEYRING_DAMAGED. */
-  static open(world: Pick<World, 'store' | 'now'>, actor: string): Book {
+  static open(world: BookWorld, actor: string): Book {
     const keyring = world.store.read();
     if (keyring.audit) world.store.append(keyring.audit);
     return new Book(world, actor, keyring);
   }
 
-  private constructor(world: Pick<World, 'store' | 'now'>, actor: string, keyring: Keyring) {
+  private constructor(world: BookWorld, actor: string, keyring: Keyring) {
     this.#world = world;
     this.#actor = actor;
     this.#keyring = keyring;
@@ -89,8 +92,19 @@ export class Book {
     return { fingerprint: fingerprintOf(values), origin, values: Object.fromEntries(kept), since, valid_until: null };
   }
 
-  /** The credential itself. Throws the SEALED_ and HOST_KEY_ errors. */
+  /** The credential itself; from the configuration, where it does not open here and stands there. Throws KEYRING_SEALED, HOST_KEY_UNREADABLE. */
   open(kept: KeptKey): Values {
+    try {
+      return this.#open(kept);
+    } catch (error) {
+      if (!(error instanceof ScoutError)) throw error;
+      const values = this.#world.configured.read();
+      if (fingerprintOf(values) === kept.fingerprint) return values;
+      throw error;
+    }
+  }
+
+  #open(kept: KeptKey): Values {
     const opened = Object.entries(kept.values).map(([name, text]) => [
       name,
       SECRET_VALUES.includes(name) ? this.#world.store.open(name, text) : text,

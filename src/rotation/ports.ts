@@ -59,7 +59,7 @@ export interface KeyringStore {
   append(line: AuditLine): void;
   /** The form in which a value of a setting is kept. */
   seal(name: string, text: string): string;
-  /** Throws the SEALED_ and HOST_KEY_ errors. */
+  /** Throws KEYRING_SEALED, HOST_KEY_UNREADABLE. */
   open(name: string, kept: string): string;
 }
 

@@ -29,9 +29,20 @@ export async function retire(world: World, book: Book, previous: KeptKey): Promi
   if (answer.kind === 'forbidden')
     throw new ScoutError('KEY_FORBIDDEN', { endpoint, fingerprint: current.fingerprint, detail: answer.detail });
   if (answer.kind === 'declined') throw new ScoutError('ROTATE_DECLINED', { endpoint, detail: `${answer.detail} (${answer.status})` });
+  if (current.valid_until !== null) await unlimited(world, book, current);
   // Its word is not enough to forget a key by.
   if ((await isAlive(world, book, previous)) === false) return end(book, 'the service ended the old key, and refuses it', previous);
   end(book, 'the service says that it ended the old key, but did not refuse it', previous, 'quarantine');
+}
+
+/** A key that was gone back to loses its end with the one that had replaced it. */
+async function unlimited(world: World, book: Book, current: KeptKey): Promise<void> {
+  const reply = await world.service.whoami(book.open(current)).catch(() => undefined);
+  if (reply?.kind !== 'accepted' || reply.whoami.slot === 'previous') return;
+  book.write({ current: { ...current, valid_until: null } }, 'CURRENT', 'the service has no end for it any more', {
+    from: null,
+    to: current.fingerprint,
+  });
 }
 
 /** What is due when nothing is under way: an old key whose time has come. Says whether it did anything. */

@@ -19,6 +19,8 @@ export interface Rotated {
   policy: Journal['policy'];
   /** The old key, while it is still good for something: until when (RFC 3339), null where nothing ends it by itself. */
   previous: { fingerprint: string; valid_until: string | null } | null;
+  /** When the new key ends by itself: one that was gone back to may be within its window. Null: never, or not known. */
+  valid_until: string | null;
 }
 
 /** How old the key in use is. */
@@ -70,8 +72,9 @@ export class Rotation {
     const given = source === 'pasted' || source === 'rollback';
     const finished = await this.#resume(retireNow, given).catch((error) => this.#gaveUp(error));
     if (finished && !given) return finished;
-    await this.#follow();
+    // What speaks against it is told before anything is written.
     const planned = await plan(this.#world, this.#book, request);
+    await this.#follow();
     // The key to go back to must not be retired before.
     if (source !== 'rollback') await makeRoom(this.#world, this.#book, planned.policy);
     await begin(this.#world, this.#book, request, planned);
@@ -174,14 +177,17 @@ export class Rotation {
       source,
       policy,
       previous: previous && { fingerprint: previous.fingerprint, valid_until: until },
+      valid_until: (current as KeptKey).valid_until,
     };
   }
 
   #tell(left: Journal['state']): void {
     const { rotation, next, current } = this.#book.keyring;
     const key = (next ?? current)?.fingerprint ?? '';
+    const source = rotation?.source;
+    const given = source === 'pasted' || source === 'rollback';
     const texts: Partial<Record<Journal['state'], string>> = {
-      INTENT: `the service has the new key ${key}`,
+      INTENT: given ? `the service is to have the key ${key} already` : `the service has the new key ${key}`,
       STAGED: 'the service takes it, and refuses a random one',
       PROVEN: 'the configuration holds it',
       COMMITTED: 'it is in use',

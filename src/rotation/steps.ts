@@ -6,6 +6,7 @@ import { sameValues, type Values } from '../credentials/values.ts';
 import type { Minted, Registered } from '../protocol/keys.ts';
 import { ScoutError } from '../support/errors.ts';
 import { abort, overtaken } from './abort.ts';
+import { newRefused } from './begin.ts';
 import type { Book, Change } from './book.ts';
 import type { Journal, RotationState } from './journal.ts';
 import type { Answer, World } from './ports.ts';
@@ -88,7 +89,6 @@ function staged(world: World, book: Book, next: KeptKey, answer: Registered | Mi
 /** STAGED → PROVEN: the service takes the new key, says whose it is, and refuses a random one. */
 async function prove({ world, book }: Turn): Promise<void> {
   const next = book.keyring.next as KeptKey;
-  const { endpoint } = world;
   const { fingerprint } = next;
   const { proof, problems } = await world.service.prove(book.open(next));
   const fault = problems.find(({ severity }) => severity === 'error');
@@ -105,7 +105,7 @@ async function prove({ world, book }: Turn): Promise<void> {
   const denied = fault.code === 'KEY_REFUSED' || fault.code === 'KEY_FORBIDDEN';
   // A key that came from outside and is refused was never any good. One that the service has registered, and refuses,
   // is given up only while the old one works.
-  const { source, from } = book.journal;
+  const { source } = book.journal;
   const given = source === 'pasted' || source === 'rollback';
   if (!denied || (!given && !(await isTaken(world, currentOf(book))))) {
     if (denied) throw new ScoutError('ROTATE_UNDECIDED', { state: 'STAGED', detail: fault.message });
@@ -114,7 +114,7 @@ async function prove({ world, book }: Turn): Promise<void> {
   abort(book, fault.message);
   if (fault.code === 'KEY_FORBIDDEN') throw ScoutError.of(fault);
   if (source === 'rollback') throw new ScoutError('ROTATE_NO_PREVIOUS', { detail: `the service refuses ${fingerprint} by now` });
-  throw new ScoutError('ROTATE_NEW_REFUSED', { endpoint, fingerprint, detail: `the key in use is still ${from}` });
+  throw newRefused(world, book.open(next), currentOf(book));
 }
 
 /** PROVEN → COMMITTED: the configuration holds the new key. */

@@ -17,17 +17,21 @@ export const AUDIT = 'audit.jsonl';
 /** A line is some 400 bytes; where the last one begins is found within this. */
 const TAIL_BYTES = 65_536;
 
-/** Whether keys are sealed in the keyring: wherever the agent is known to be able to open them. */
-export function decideSealing(known: { configuredIsSealed: boolean; sameOwner: boolean; agentOpensSealed: boolean }): boolean {
-  return known.configuredIsSealed || known.sameOwner || known.agentOpensSealed;
+/** Whether keys are sealed in the keyring: always, never, or where there is a host key or one can be made. */
+export type Sealing = 'must' | 'may' | 'no';
+
+/** Keys are sealed wherever the agent is known to be able to open them. */
+export function decideSealing(known: { configuredIsSealed: boolean; sameOwner: boolean; agentOpensSealed: boolean }): Sealing {
+  if (known.configuredIsSealed) return 'must';
+  return known.sameOwner || known.agentOpensSealed ? 'may' : 'no';
 }
 
 /** The keyring and the audit log of a state folder. */
 export class FileKeyringStore implements KeyringStore {
   readonly #folder: string;
-  readonly #options: { sealed: boolean; opening: Opening };
+  readonly #options: { sealing: Sealing; opening: Opening };
 
-  constructor(folder: string, options: { sealed: boolean; opening: Opening }) {
+  constructor(folder: string, options: { sealing: Sealing; opening: Opening }) {
     this.#folder = folder;
     this.#options = options;
   }
@@ -52,16 +56,26 @@ export class FileKeyringStore implements KeyringStore {
   }
 
   seal(name: string, text: string): string {
-    if (!this.#options.sealed) return text;
-    const made = sealHere(name, text, this.#options.opening);
-    if ('fault' in made) throw ScoutError.of(made.fault);
-    return made.token;
+    const { sealing, opening } = this.#options;
+    if (sealing === 'no') return text;
+    try {
+      const made = sealHere(name, text, opening);
+      if ('fault' in made) throw ScoutError.of(made.fault);
+      return made.token;
+    } catch (error) {
+      // A user who can keep no host key has the key in plain in the configuration, too.
+      if (sealing === 'may' && error instanceof ScoutError) return text;
+      throw error;
+    }
   }
 
   open(name: string, kept: string): string {
     const opened = openSecret({ label: name, field: name, text: kept }, this.#options.opening);
-    if (!opened.ok) throw ScoutError.of(opened.problem);
-    return opened.value;
+    if (opened.ok) return opened.value;
+    // What mends a value of the configuration mends none of these: only the right host key does.
+    const { code, message } = opened.problem;
+    if (code === 'HOST_KEY_UNREADABLE') throw ScoutError.of(opened.problem);
+    throw new ScoutError('KEYRING_SEALED', { path: join(this.#folder, KEYRING), detail: message });
   }
 
   #append(path: string, line: AuditLine): void {

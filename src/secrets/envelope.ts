@@ -33,6 +33,9 @@ export const isSealed = (text: string): boolean => text.startsWith('enc:');
 /** Whether a text is a sealed value, or was one before its beginning was damaged or cut off: no secret reads like that. */
 export const looksSealed = (text: string): boolean => isSealed(text) || /:hkdf:[0-9a-f]{8}:[0-9a-f]{8}:/.test(text);
 
+/** Which host key and machine values are bound to, as their tokens name it. */
+export const bindingId = (binding: Binding): string => `${keyIdOf(binding)}:${hostIdOf(binding)}`;
+
 /** Seals a text for one field. The token has letters, digits, `:`, `_` and `-` only. */
 export function seal(binding: Binding, field: string, text: string): string {
   const head = header(keyIdOf(binding), hostIdOf(binding));

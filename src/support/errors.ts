@@ -33,7 +33,7 @@ export const ERRORS = {
   FILE_UNWRITABLE: row(
     EXIT.refused,
     'cannot write {path}: {detail}',
-    'Correct the owner or mode of the folder, free space on it, or name another place.',
+    'Run the command as a user who may write there (root?), correct the owner or mode of the folder, free space on it, or name another place.',
   ),
 
   // --- configuration: finding and reading it

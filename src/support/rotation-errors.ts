@@ -37,7 +37,7 @@ export const ROTATION_ERRORS = {
   ROTATE_NEW_REFUSED: row(
     EXIT.refused,
     '{endpoint} refused the new key {fingerprint} (401): {detail}',
-    'Check that it is of this service and was copied whole. Nothing was changed; the old key stays in use.',
+    'Check that it is of this service and was copied whole{hint}. The old key stays in use.',
   ),
   ROTATE_OLD_REFUSED: row(
     EXIT.refused,
@@ -75,6 +75,16 @@ export const ROTATION_ERRORS = {
     EXIT.failed,
     '{path} cannot be read: {detail}',
     'The key in the configuration goes on working. Move the file aside to begin a new keyring; keys that only it holds are lost then.',
+  ),
+  KEYRING_SEALED: row(
+    EXIT.failed,
+    'a key in {path} does not open here: {detail}',
+    'Run the command as the user who ran the last `rotate`, or bring back the host key of then. Where neither can be, give another key: scout-agent rotate --new-key-stdin',
+  ),
+  ROTATE_AGENT_ENVIRONMENT: row(
+    EXIT.config,
+    'the running agent (process {pid}) has its key from the variable {variable} of its environment, which stays as it is until it ends',
+    'Take `EnvironmentFile=`, or the variable, out of what starts it (the agent reads {path} by itself), restart it once, and run the command again. Nothing was changed.',
   ),
   AUDIT_BROKEN: row(
     EXIT.failed,

@@ -46,7 +46,7 @@ runtime_dir: ${join(folder, 'run')}
 function read(): Runnable {
   const { config, problems } = resolveConfig({ file: file(), env: {}, uid: process.getuid?.() ?? 0 });
   if (!config) throw new Error(JSON.stringify(problems));
-  return { file: file(), problems, watch: [file()], config, candidates: [], opens_sealed: false };
+  return { file: file(), problems, watch: [file()], config, candidates: [], host_key: null, key_variable: null };
 }
 
 /** Ends the oldest reading that is under way, with what the file holds now. */

@@ -4,7 +4,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { opensSealed, readCandidates } from '../../src/cli/agent/candidates.ts';
+import { hostKeyHere, readCandidates } from '../../src/cli/agent/candidates.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { EMPTY_KEYRING, KEYRING, type KeptKey, type QuarantinedKey } from '../../src/credentials/keyring.ts';
 import type { Opening } from '../../src/secrets/open.ts';
@@ -74,7 +74,7 @@ it('opens current, next, previous and quarantine, its newest first, in the setti
 it('leaves out what does not open, with one warning that shows nothing of it', () => {
   const tokens = [sealed(freshKey()), sealed(freshKey())];
   rmSync(join(folder, 'host.key'));
-  expect(opensSealed(opening)).toBe(false);
+  expect(hostKeyHere(opening)).toBeNull();
   const good = freshKey();
   write({
     ...EMPTY_KEYRING,
@@ -90,11 +90,11 @@ it('leaves out what does not open, with one warning that shows nothing of it', (
 });
 
 it('tells whether sealed values open here', () => {
-  expect(opensSealed(opening)).toBe(false);
+  expect(hostKeyHere(opening)).toBeNull();
   sealed('x');
-  expect(opensSealed(opening)).toBe(true);
+  expect(hostKeyHere(opening)).toMatch(/^[0-9a-f]{8}:[0-9a-f]{8}$/);
   rmSync(join(folder, 'etc/machine-id'));
-  expect(opensSealed(opening)).toBe(false);
+  expect(hostKeyHere(opening)).toBeNull();
 });
 
 it('hands out nothing for another service, or where the keyring does not tell which', () => {

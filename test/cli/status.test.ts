@@ -13,8 +13,8 @@ const status: AgentStatus = {
   instance: '00000000-0000-4000-8000-000000000000',
   uptime: 3_700,
   config: { file: '/etc/scout-agent/config.yml', loaded: at(3_700), problem: null },
-  key: { fingerprint: '0123456789ab', slot: 'current', from: 'configuration', problem: null },
-  opens_sealed: true,
+  key: { fingerprint: '0123456789ab', slot: 'current', from: 'configuration', variable: null, problem: null },
+  host_key: null,
   last_accepted: { time: at(62), sequence: 17 },
   last_sampled: { time: at(2), sequence: 23 },
   outbox: {

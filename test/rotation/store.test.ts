@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   chownSync,
@@ -19,8 +20,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EMPTY_KEYRING, KEYRING } from '../../src/credentials/keyring.ts';
 import { verifyAudit } from '../../src/rotation/audit.ts';
 import { Book } from '../../src/rotation/book.ts';
-import { AUDIT, decideSealing, FileKeyringStore } from '../../src/rotation/store.ts';
+import type { ConfiguredKey, Values } from '../../src/rotation/ports.ts';
+import { AUDIT, decideSealing, FileKeyringStore, type Sealing } from '../../src/rotation/store.ts';
 import { link } from '../../src/support/chain.ts';
+import { ScoutError } from '../../src/support/errors.ts';
 import { freshKey, keptKey } from '../credentials/keyrings.ts';
 
 let folder: string;
@@ -34,16 +37,19 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const isRoot = process.getuid?.() === 0;
 const code = (name: string) => expect.objectContaining({ code: name });
 
-function store(sealed = false): FileKeyringStore {
+function store(sealing: Sealing = 'no', hostKey = 'host.key'): FileKeyringStore {
   return new FileKeyringStore(folder, {
-    sealed,
-    opening: { env: { SCOUT_HOST_KEY_FILE: join(folder, 'host.key') }, uid: process.getuid?.() ?? 0, root: folder },
+    sealing,
+    opening: { env: { SCOUT_HOST_KEY_FILE: join(folder, hostKey) }, uid: process.getuid?.() ?? 0, root: folder },
   });
 }
 
+/** A configuration that is not to be asked. */
+const nothing = {} as ConfiguredKey;
+
 /** The keyring's book, with as many changes as asked for. */
 function written(changes: number): Book {
-  const book = Book.open({ store: store(), now: () => 1 }, 'root');
+  const book = Book.open({ store: store(), now: () => 1, configured: nothing }, 'root');
   for (let i = 0; i < changes; i++) book.write({ current: keptKey() }, 'FOUND', `änderung ${i}`);
   return book;
 }
@@ -159,23 +165,47 @@ describe('the audit log', () => {
 
 const LINE = { time: '2026-01-01T00:00:00.000Z', actor: 'root', event: 'FOUND', rotation: null, from: null, to: null, reason: 'r' };
 
+function giveMachineId(): void {
+  mkdirSync(join(folder, 'etc'));
+  writeFileSync(join(folder, 'etc/machine-id'), `${freshKey().slice(0, 32)}\n`);
+}
+
 describe('a kept key', () => {
   it('is sealed to its setting where asked for, and opens again', () => {
     const key = freshKey();
-    mkdirSync(join(folder, 'etc'));
-    writeFileSync(join(folder, 'etc/machine-id'), `${freshKey().slice(0, 32)}\n`);
-    const kept = store(true).seal('api.key', key);
+    giveMachineId();
+    const kept = store('must').seal('api.key', key);
     expect(kept).toMatch(/^enc:v1:/);
     expect(kept).not.toContain(key);
     expect(store().open('api.key', kept)).toBe(key);
-    expect(() => store().open('api.private_key', kept)).toThrow(code('SEALED_FIELD'));
+    expect(() => store().open('api.private_key', kept)).toThrow(code('KEYRING_SEALED'));
     expect(store().open('api.key', key)).toBe(key);
     expect(store().seal('api.key', key)).toBe(key);
   });
 
-  it.each([true, false])('is sealed wherever the agent is known to open it', (yes) => {
+  it('is sealed wherever the agent is known to open it', () => {
     const none = { configuredIsSealed: false, sameOwner: false, agentOpensSealed: false };
-    for (const name of Object.keys(none)) expect(decideSealing({ ...none, [name]: yes })).toBe(yes);
+    expect(decideSealing(none)).toBe('no');
+    expect(decideSealing({ ...none, configuredIsSealed: true })).toBe('must');
+    for (const name of ['sameOwner', 'agentOpensSealed']) expect(decideSealing({ ...none, [name]: true })).toBe('may');
+  });
+
+  it('stays plain where no host key can be made and none has to be', () => {
+    const key = freshKey();
+    writeFileSync(join(folder, 'a file'), '');
+    expect(store('may', 'a file/host.key').seal('api.key', key)).toBe(key);
+    expect(() => store('must', 'a file/host.key').seal('api.key', key)).toThrow(ScoutError);
+  });
+
+  it('that does not open here is read from the configuration where it stands there, and else named with a remedy that fits', () => {
+    giveMachineId();
+    const values = { 'api.key': freshKey() };
+    const kept = Book.open({ store: store('must'), now: () => 1, configured: nothing }, 'root').keep(values, 'made');
+    const elsewhere = (configured: Values) =>
+      Book.open({ store: store('must', 'other.key'), now: () => 1, configured: { read: () => configured } as ConfiguredKey }, 'root');
+    writeFileSync(join(folder, 'other.key'), randomBytes(32), { mode: 0o400 });
+    expect(elsewhere(values).open(kept)).toEqual(values);
+    expect(() => elsewhere({ 'api.key': freshKey() }).open(kept)).toThrow(code('KEYRING_SEALED'));
   });
 });
 

@@ -4,6 +4,7 @@ import type { Config } from '../../config/schema.ts';
 import { KEYRING, type KeptKey, type Keyring } from '../../credentials/keyring.ts';
 import { readKeyring } from '../../credentials/keyring-file.ts';
 import { type Values, withValues } from '../../credentials/values.ts';
+import { bindingId } from '../../secrets/envelope.ts';
 import { findHostKey, readHostKey, type Where } from '../../secrets/host-key.ts';
 import { sealingMachine } from '../../secrets/machine.ts';
 import { type Opening, openSecret } from '../../secrets/open.ts';
@@ -39,14 +40,12 @@ export function readCandidates(config: Config, opening: Opening): Candidates {
   return found;
 }
 
-/** Whether what is sealed on this machine opens here. */
-export function opensSealed(where: Where): boolean {
+/** Which host key opens here what is sealed on this machine, by its id; null where there is none to be had. */
+export function hostKeyHere(where: Where): string | null {
   try {
-    readHostKey(findHostKey(where), {});
-    sealingMachine(where.root);
-    return true;
+    return bindingId({ hostKey: readHostKey(findHostKey(where), {}), machine: sealingMachine(where.root) });
   } catch (error) {
-    if (error instanceof ScoutError) return false;
+    if (error instanceof ScoutError) return null;
     throw error;
   }
 }

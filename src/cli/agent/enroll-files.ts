@@ -8,7 +8,7 @@ import { sealHere } from '../../secrets/seal.ts';
 import { syncFolder, writeAtomically } from '../../support/atomic.ts';
 import { detailOf, formatProblem, ScoutError } from '../../support/errors.ts';
 import { out } from '../output.ts';
-import { opensSealed } from './candidates.ts';
+import { hostKeyHere } from './candidates.ts';
 import { agentGetsHostKey, type EnrollPlace, enrollOwner } from './enroll-place.ts';
 
 /** What an enrolment writes, apart from its key. */
@@ -106,7 +106,7 @@ export class EnrollFiles {
 
   #sealed(key: string): string {
     const opening = openingOf(this.#options);
-    if (!opensSealed(opening) || !agentGetsHostKey(this.#options)) return key;
+    if (hostKeyHere(opening) === null || !agentGetsHostKey(this.#options)) return key;
     const made = sealHere('api.key', key, opening);
     if ('fault' in made) throw ScoutError.of(made.fault);
     if (made.warning) out.note(formatProblem(made.warning));

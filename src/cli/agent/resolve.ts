@@ -1,6 +1,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import type { Checked } from '../../agent/checker.ts';
 import { type CommandOptions, resolveOptions } from '../../config/options.ts';
+import type { ResolvedValue } from '../../config/resolved.ts';
 import type { Verb } from '../program.ts';
 
 /** Where the daemon reads the answer: a pipe, since the configuration holds secrets. */
@@ -19,9 +20,9 @@ export const verb: Verb = (program) => {
     .option('--pid-file <file>', 'read by the daemon itself')
     .action(async (options: CommandOptions) => {
       const { exitOf, openingOf, resolveConfig } = await import('../../config/resolve.ts');
-      const { opensSealed, readCandidates } = await import('./candidates.ts');
+      const { hostKeyHere, readCandidates } = await import('./candidates.ts');
       const resolving = resolveOptions(options);
-      const { file, config, problems, watch } = resolveConfig(resolving);
+      const { file, config, problems, watch, values } = resolveConfig(resolving);
       const opening = openingOf(resolving);
       const checked: Checked = { file, problems, watch };
       if (config) {
@@ -30,12 +31,20 @@ export const verb: Verb = (program) => {
         checked.problems = [...problems, ...kept.problems];
         checked.watch = [...watch, kept.path];
         checked.candidates = kept.candidates;
-        checked.opens_sealed = opensSealed(opening);
+        checked.host_key = hostKeyHere(opening);
+        checked.key_variable = keyVariable(values);
       }
       answer(JSON.stringify({ ...checked, ...(config && { loaded_at: new Date().toISOString() }) }));
       process.exitCode = exitOf(problems);
     });
 };
+
+/** The variable that the key comes from: it stays as it is for as long as the process lives. */
+function keyVariable(values: ResolvedValue[]): string | null {
+  const found = values.find(({ name, secret }) => secret && (name === 'api.key' || name === 'api.private_key'));
+  const source = found?.source;
+  return typeof source === 'object' && 'variable' in source ? source.variable : null;
+}
 
 /** Writes all of it: a pipe takes what it has room for. */
 function answer(text: string): void {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { CONTROL_SOCKET } from '../../agent/control.ts';
@@ -11,10 +11,12 @@ import type { Step, World } from '../../rotation/ports.ts';
 import { createKeyService } from '../../rotation/service.ts';
 import { decideSealing, FileKeyringStore } from '../../rotation/store.ts';
 import { ScoutError } from '../../support/errors.ts';
+import { hostKeyHere } from './candidates.ts';
 import { AgentBySocket } from './rotate-agent.ts';
 
 /** Everything that a rotation on this host works with; `lock` is to be taken before any of it is changed. */
 export interface HostWorld extends World {
+  agent: AgentBySocket;
   config: Config;
   state: string;
   lock: RotationLock;
@@ -30,16 +32,18 @@ export async function createWorld(options: CommandOptions, tell: (step: Step) =>
   const { config } = resolution;
   if (!config) throw ScoutError.of(resolution.problems.find(({ severity }) => severity === 'error') as never);
   const state = config.state_dir;
-  mkdirSync(state, { recursive: true, mode: 0o700 });
   // Tests kill rotations by the hundred, and cannot wait a minute each time for the agent to go on by itself.
   const longestHold = Number(env.SCOUT_HOLD_MS) || undefined;
   const agent = new AgentBySocket(join(config.runtime_dir, CONTROL_SOCKET), state, longestHold);
   const configured = new ConfiguredFiles(resolve);
-  const sealed = decideSealing({
+  const opening = openingOf(resolve);
+  const status = await agent.status();
+  const here = hostKeyHere(opening);
+  const sealing = decideSealing({
     configuredIsSealed: configured.isSealed(),
-    sameOwner: statSync(state).uid === resolve.uid,
-    agentOpensSealed:
-      resolve.uid === 0 && existsSync(join(config.runtime_dir, CONTROL_SOCKET)) && (await agent.status())?.opens_sealed === true,
+    // Of the same user, and yet with another host key: systemd may have handed it one.
+    sameOwner: (!existsSync(state) || statSync(state).uid === resolve.uid) && (status === undefined || status.host_key === here),
+    agentOpensSealed: here !== null && status?.host_key === here,
   });
   return {
     config,
@@ -47,7 +51,7 @@ export async function createWorld(options: CommandOptions, tell: (step: Step) =>
     lock: new RotationLock(state),
     service: createKeyService(config, env),
     configured,
-    store: new FileKeyringStore(state, { sealed, opening: openingOf(resolve) }),
+    store: new FileKeyringStore(state, { sealing, opening }),
     agent,
     now: () => Date.now(),
     tell,

@@ -1,9 +1,10 @@
+import { existsSync, mkdirSync } from 'node:fs';
 import type { CommandOptions } from '../../config/options.ts';
 import type { Values } from '../../credentials/values.ts';
 import type { Step } from '../../rotation/ports.ts';
 import type { Plan, Request, Rotated, Rotation } from '../../rotation/rotation.ts';
 import { parseDuration } from '../../support/durations.ts';
-import { ScoutError } from '../../support/errors.ts';
+import { detailOf, ScoutError } from '../../support/errors.ts';
 import { out, paint } from '../output.ts';
 import { example, type Verb } from '../program.ts';
 import type { HostWorld } from './rotate-world.ts';
@@ -58,7 +59,7 @@ async function rotate(options: Options): Promise<void> {
   if (options.explain) return (await import('./rotate-explain.ts')).explainRotation(options);
   const { Rotation } = await import('../../rotation/rotation.ts');
   const world = await createWorld(options, options.json ? () => {} : show);
-  world.lock.acquire();
+  prepareState(world, options);
   try {
     const rotation = new Rotation(world, actorOf());
     if (options.dryRun) return await dryRun(rotation, world, options);
@@ -70,6 +71,26 @@ async function rotate(options: Options): Promise<void> {
   }
 }
 
+/** Takes the lock. A dry run makes no folder for it: where there is none, nobody else is at work either. */
+function prepareState({ state, lock }: HostWorld, { dryRun }: Options): void {
+  if (dryRun && !existsSync(state)) return;
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new ScoutError('FILE_UNWRITABLE', { path: state, detail: detailOf(error) }, {}, { cause: error });
+  }
+  lock.acquire();
+}
+
+/** What the agent has from its own environment stays there whatever the files say; the old key may be dead by then. */
+async function checkAgent({ agent }: HostWorld): Promise<void> {
+  const status = await agent.status();
+  const variable = status?.key.variable;
+  if (!status || !variable) return;
+  const path = status.config.file ?? 'its configuration';
+  throw new ScoutError('ROTATE_AGENT_ENVIRONMENT', { variable, pid: status.pid, path });
+}
+
 function checkUsage(options: Options): void {
   const usage = (detail: string) => new ScoutError('USAGE', { detail, program: 'scout-agent rotate' });
   const sources = ['--self', '--keypair', '--new-key-stdin', '--mint', '--rollback'].filter(
@@ -78,6 +99,11 @@ function checkUsage(options: Options): void {
   if (sources.length > 1) throw usage(`${sources[0]} and ${sources[1]} exclude each other`);
   if (options.ifOlderThan !== undefined && parseDuration(options.ifOlderThan) === undefined)
     throw usage(`--if-older-than ${options.ifOlderThan} is not a duration such as 90d, 12h or 30m`);
+  const asks = options.explain ? '--explain' : options.dryRun ? '--dry-run' : undefined;
+  const without = [...(options.explain ? [...sources, '--dry-run'] : []), '--retire-now', '--if-older-than'];
+  const beside = asks && without.find((name) => options[camel(name) as keyof Options]);
+  if (beside) throw usage(`${asks} and ${beside} exclude each other`);
+  if (options.rollback && options.ifOlderThan !== undefined) throw usage('--rollback and --if-older-than exclude each other');
   if (options.credentialId !== undefined && !options.newKeyStdin) throw usage('--credential-id belongs to --new-key-stdin');
 }
 
@@ -93,6 +119,7 @@ function sourceOf(options: Options): Request['source'] {
 
 /** Replaces it; where the service makes no keys for agents and a person sits here, asks for one. */
 async function replace(rotation: Rotation, world: HostWorld, options: Options): Promise<Rotated> {
+  await checkAgent(world);
   const source = sourceOf(options);
   const request: Request = { acceptGap: options.acceptGap === true, ...(source && { source }) };
   const more = { retireNow: options.retireNow === true };
@@ -137,6 +164,7 @@ async function retireNow(rotation: Rotation, options: Options): Promise<void> {
 
 async function dryRun(rotation: Rotation, world: HostWorld, options: Options): Promise<void> {
   const { open } = rotation;
+  await checkAgent(world);
   const source = sourceOf(options);
   const pasted = source === 'pasted' ? await given(world, options) : undefined;
   const plan = await rotation.plan({ acceptGap: options.acceptGap === true, ...(source && { source }), ...(pasted && { pasted }) });
@@ -171,10 +199,12 @@ function report(done: Rotated, options: Options): void {
     out.json({ rotated: true, ...done });
     return;
   }
-  const { from, to, previous, policy } = done;
+  const { from, to, previous, policy, valid_until: until } = done;
   out.line(`The key ${to} has taken the place of ${from}.`);
   if (!previous) out.line('The old key is dead.');
   else out.line(oldKeyText(previous, policy));
+  if (until !== null)
+    out.line(`The service ends ${to} itself at ${until}, unless ${from} is ended before: scout-agent rotate --retire-now`);
 }
 
 function oldKeyText({ fingerprint, valid_until: until }: NonNullable<Rotated['previous']>, policy: Rotated['policy']): string {
