@@ -6,6 +6,8 @@ import { detailOf, EXIT, type Problem, ScoutError } from '../support/errors.ts';
 export interface Candidate {
   slot: 'current' | 'next' | 'previous' | 'quarantine';
   api: Config['api'];
+  /** Fingerprint of a key that the service ended when it took this one, by the journal of the rotation under way. */
+  ended?: string;
 }
 
 /** What the checker hands back over its pipe. */

@@ -56,9 +56,9 @@ export class Keys {
    */
   prepare(config: Config, candidates: Candidate[], asked: boolean): () => { credential: Credential; retry: boolean } {
     const configured = createCredential(config.api);
-    const kept = candidates.flatMap(({ slot, api }) => {
+    const kept = candidates.flatMap(({ slot, api, ended }) => {
       const credential = attempt(api);
-      return credential ? [{ from: slot, credential }] : [];
+      return credential ? [{ rung: { fingerprint: credential.fingerprint, from: slot, ...(ended && { ended }) }, credential }] : [];
     });
     const { timeout: _, ...deciding } = config.api;
     const named = JSON.stringify(deciding);
@@ -70,7 +70,7 @@ export class Keys {
       // Of the same key the first stays: the one in use with its cached token, also when the keyring let go of it.
       const known = [...(before && !edited ? [before] : []), configured, ...kept.map(({ credential }) => credential)];
       for (const one of known.toReversed()) this.#credentials.set(one.fingerprint, one);
-      const rungs = kept.map(({ from, credential }): Rung => ({ fingerprint: credential.fingerprint, from }));
+      const rungs = kept.map(({ rung }): Rung => rung);
       const move = this.#ladder.loaded(configured.fingerprint, rungs, { edited, asked });
       if (edited) this.#said = undefined;
       return { credential: this.credential as Credential, retry: move === 'try' };

@@ -5,6 +5,8 @@ export type KeyFrom = 'configuration' | 'current' | 'next' | 'previous' | 'quara
 export interface Rung {
   fingerprint: string;
   from: KeyFrom;
+  /** Fingerprint of a key that is known to be dead since this one was born. */
+  ended?: string;
 }
 
 /** What is to be done: nothing, read the files anew, send at once with the key now in force, or with it after the pause. */
@@ -15,21 +17,25 @@ const ORDER: readonly KeyFrom[] = ['current', 'next', 'previous', 'quarantine'];
 
 /**
  * Which key is sent, and which one after a refusal: the files are read anew, then the configured key and those of the
- * keyring are tried, each fingerprint once a round. What the configuration holds wins whenever it changes. Does nothing
- * by itself: it is told what happened, and answers what to do.
+ * keyring are tried, each fingerprint once a round. What the configuration holds wins whenever it changes, unless it is
+ * known to be dead. Does nothing by itself: it is told what happened, and answers what to do.
  */
 export class Ladder {
   #configured: Rung;
   #kept: Rung[];
   #inForce: Rung;
   #state: 'steady' | 'reading' | 'trying' | 'resting' = 'steady';
+  /** Whether a key other than the configured one is in force without a search. */
+  #unsaid = false;
+  /** A key that was refused although it was to have ended the configured one. */
+  #belied: string | undefined;
   /** Fingerprints that were refused in this round. */
   #refused = new Set<string>();
 
   constructor(configured: string, kept: readonly Rung[]) {
     this.#configured = { fingerprint: configured, from: 'configuration' };
     this.#kept = inOrder(kept);
-    this.#inForce = this.#configured;
+    this.#inForce = this.#first;
   }
 
   /** The key that the next request carries. */
@@ -58,6 +64,7 @@ export class Ladder {
       this.#refused.add(by);
       return this.#next();
     }
+    if (this.#inForce.ended !== undefined) this.#belied = by;
     this.#refused = new Set([by]);
     this.#state = 'reading';
     return 'read';
@@ -71,8 +78,9 @@ export class Ladder {
   /** The service took a key. Whether that ends a search. */
   accepted(by: string): boolean {
     if (by !== this.#inForce.fingerprint) return false;
-    const searched = this.#state !== 'steady';
+    const searched = this.#state !== 'steady' || this.#unsaid;
     this.#state = 'steady';
+    this.#unsaid = false;
     return searched;
   }
 
@@ -83,18 +91,24 @@ export class Ladder {
   loaded(configured: string, kept: readonly Rung[], { edited, asked }: { edited: boolean; asked: boolean }): Move {
     this.#configured = { fingerprint: configured, from: 'configuration' };
     this.#kept = inOrder(kept);
-    if (edited || (this.#state === 'resting' && asked)) return this.restart();
+    const dead = this.#state === 'steady' && this.#inForce.from === 'configuration' && this.#first !== this.#configured;
+    if (edited || dead || (this.#state === 'resting' && asked)) return this.restart();
     // The same key may have moved on in the keyring, from next to current.
     const { fingerprint } = this.#inForce;
     this.#inForce = [this.#configured, ...this.#kept].find((one) => one.fingerprint === fingerprint) ?? this.#inForce;
     return 'stay';
   }
 
-  /** Sends with the configured key, whatever was found before. */
+  /** Sends with the configured key, whatever was found before; with its successor where that is known to have ended it. */
   restart(): Move {
-    this.#inForce = this.#configured;
+    this.#inForce = this.#first;
+    this.#unsaid = this.#inForce !== this.#configured;
     this.#state = 'steady';
     return 'try';
+  }
+
+  get #first(): Rung {
+    return this.#kept.find(({ ended, fingerprint }) => ended === this.configured && fingerprint !== this.#belied) ?? this.#configured;
   }
 
   #next(): Move {

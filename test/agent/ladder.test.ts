@@ -61,6 +61,35 @@ describe('the ladder', () => {
     expect(ladder.inForce).toEqual(rung('n', 'next'));
   });
 
+  it('does not try a configured key that its successor has ended, and says so once', () => {
+    const next = { ...rung('n', 'next'), ended: 'a' };
+    const ladder = new Ladder('a', []);
+    expect(ladder.accepted('a')).toBe(false);
+    expect(ladder.loaded('a', [next], QUIET)).toBe('try');
+    expect(ladder.inForce).toEqual(next);
+    expect([ladder.accepted('n'), ladder.accepted('n')]).toEqual([true, false]);
+    expect(ladder.loaded('a', [next], ASKED)).toBe('stay');
+    // The rotation goes on, or an operator puts in another key.
+    expect(ladder.loaded('n', [rung('n', 'current')], EDITED)).toBe('try');
+    expect(ladder.inForce).toEqual(rung('n', 'configuration'));
+    expect(ladder.accepted('n')).toBe(false);
+    expect(new Ladder('a', [next]).inForce).toEqual(next);
+  });
+
+  it('goes back to one that was not ended after all, and stays with it', () => {
+    const next = { ...rung('n', 'next'), ended: 'a' };
+    const ladder = new Ladder('', []);
+    expect(ladder.loaded('a', [next], EDITED)).toBe('try');
+    expect(ladder.refused('n')).toBe('read');
+    expect(ladder.loaded('a', [next], QUIET)).toBe('stay');
+    expect(ladder.read()).toBe('try');
+    expect(ladder.inForce).toEqual(rung('a', 'configuration'));
+    expect(ladder.accepted('a')).toBe(true);
+    expect(ladder.loaded('a', [next], ASKED)).toBe('stay');
+    expect(ladder.restart()).toBe('try');
+    expect(ladder.inForce).toEqual(rung('a', 'configuration'));
+  });
+
   it('is not moved by the answer to a key that is in force no longer', () => {
     const ladder = new Ladder('a', [rung('n', 'next')]);
     ladder.loaded('b', [rung('n', 'next')], EDITED);
@@ -74,7 +103,13 @@ describe('the ladder', () => {
 
 const KEYS = ['a', 'b', 'c', 'd', 'e'];
 const SLOTS: KeyFrom[] = ['current', 'next', 'previous', 'quarantine'];
-const rungs = fc.array(fc.tuple(fc.constantFrom(...KEYS), fc.constantFrom(...SLOTS)), { maxLength: 6 });
+const rungs = fc.array(
+  fc.record(
+    { fingerprint: fc.constantFrom(...KEYS), from: fc.constantFrom(...SLOTS), ended: fc.constantFrom(...KEYS) },
+    { requiredKeys: ['fingerprint', 'from'] },
+  ),
+  { maxLength: 6 },
+);
 
 interface Model {
   configured: string;
@@ -157,25 +192,27 @@ class Edit implements fc.Command<Model, Real> {
     model.configured = this.key;
     model.round = [];
     expect(real.ladder.loaded(this.key, model.kept, EDITED)).toBe('try');
-    expect(real.ladder.inForce).toEqual(rung(this.key, 'configuration'));
+    const { inForce } = real.ladder;
+    if (inForce.ended === undefined) expect(inForce).toEqual(rung(this.key, 'configuration'));
+    else expect(inForce.ended).toBe(this.key);
   }
   toString = () => `edit(${this.key})`;
 }
 
 class Keep implements fc.Command<Model, Real> {
-  readonly kept: [string, KeyFrom][];
-  constructor(kept: [string, KeyFrom][]) {
+  readonly kept: Rung[];
+  constructor(kept: Rung[]) {
     this.kept = kept;
   }
   check = () => true;
   run(model: Model, real: Real): void {
-    model.kept = this.kept.map(([fingerprint, from]) => rung(fingerprint, from));
+    model.kept = this.kept;
     const before = real.ladder.inForce.fingerprint;
     const asked = real.ladder.loaded(model.configured, model.kept, ASKED);
     if (asked === 'try') model.round = [];
     else expect(real.ladder.inForce.fingerprint).toBe(before);
   }
-  toString = () => `keep(${this.kept})`;
+  toString = () => `keep(${JSON.stringify(this.kept)})`;
 }
 
 class Judge implements fc.Command<Model, Real> {

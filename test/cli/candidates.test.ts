@@ -42,6 +42,15 @@ function write(keyring: unknown): void {
   writeFileSync(join(folder, KEYRING), JSON.stringify(keyring), { mode: 0o600 });
 }
 
+const journal = {
+  id: 'r',
+  to: 'ba9876543210',
+  started: '2026-01-01T00:00:00Z',
+  changed: '2026-01-01T00:00:00Z',
+  actor: 'root',
+  retire_at: null,
+  problem: null,
+};
 const service = { endpoint: `${ENDPOINT}/`, service_id: 's', server_id: null };
 const read = () => readCandidates(config, opening);
 
@@ -69,6 +78,19 @@ it('opens current, next, previous and quarantine, its newest first, in the setti
     { slot: 'quarantine', api: { ...config.api, key: old } },
     { slot: 'quarantine', api: { ...config.api, key: older } },
   ]);
+});
+
+it('knows that a next key has ended the configured one, where the journal of a rotation says so', () => {
+  const next = kept({ 'api.key': freshKey() });
+  const rotation = { state: 'STAGED', policy: 'immediate', source: 'made', from: '0123456789ab' };
+  const ended = (change: object) => {
+    write({ ...EMPTY_KEYRING, service, next, previous: next, rotation: { ...journal, ...rotation, ...change } });
+    return read().candidates.map((one) => one.ended);
+  };
+  expect(ended({})).toEqual([rotation.from, undefined]);
+  expect(ended({ state: 'PROVEN', source: 'keypair' })).toEqual([rotation.from, undefined]);
+  for (const change of [{ state: 'INTENT' }, { policy: 'grace' }, { policy: 'multi' }, { source: 'pasted' }, { source: 'rollback' }])
+    expect(ended(change)).toEqual([undefined, undefined]);
 });
 
 it('leaves out what does not open, with one warning that shows nothing of it', () => {

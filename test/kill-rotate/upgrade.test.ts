@@ -60,6 +60,7 @@ describe.skipIf(missing)('an upgrade in the middle of a rotation', () => {
     const { calls, done } = await trace(args, '', join(bench.folder, 'trace'));
     expect(done, done.stderr).toMatchObject({ how: 0 });
     const seen: string[] = [];
+    let unsure = 0;
     for (const both of sides(calls)) {
       for (const call of process.env.KILL_ALL ? both : [both[randomInt(both.length)] as Call]) {
         const { how } = await killAt(call, args, '');
@@ -70,8 +71,11 @@ describe.skipIf(missing)('an upgrade in the middle of a rotation', () => {
         await start(target);
         expect(await target.heartbeat(), where).toMatchObject({ kind: 'accepted' });
         const { key } = await statusBecomes(target.config, (status) => status.destinations[0]?.problem === null);
-        // Only where a service ends the old key at once may the configuration have a dead one.
+        // Only where a service ends the old key at once may the configuration have a dead one, and only of a request whose
+        // answer was not written down can nobody tell without trying.
         if (policy !== 'immediate') expect(key.from, where).toBe('configuration');
+        else if (state === 'STAGED' || state === 'PROVEN') expect(key.from, where).not.toBe('previous');
+        if (policy === 'immediate' && state === 'INTENT') unsure += 1;
         await noKeyIsLost(target);
         expect(await target.agent('rotate'), where).toMatchObject({ status: 0 });
         expect(await target.heartbeat(), where).toMatchObject({ kind: 'accepted', fingerprint: await target.configured() });
@@ -82,9 +86,9 @@ describe.skipIf(missing)('an upgrade in the middle of a rotation', () => {
     for (const state of ['INTENT', 'STAGED', 'PROVEN', 'COMMITTED']) if (process.env.KILL_ALL) expect(seen.join()).toContain(state);
     expect(await agent?.end()).toBe(0);
     const { refused, instances } = await target.show();
-    // The first heartbeat after a start with the dead key of the configuration, and what rode on it.
-    if (policy === 'immediate') expect(Object.keys(refused).every((status) => status === '401')).toBe(true);
-    else expect(refused).toEqual({});
+    const { 401: unauthorized = 0, ...others } = refused;
+    expect(others).toEqual({});
+    expect(unauthorized).toBeLessThanOrEqual(unsure);
     expect(instances).toMatchObject([{ first_sequence: 1, gaps: [], duplicates: 0 }]);
     await target.auditHolds();
   });

@@ -10,6 +10,10 @@ import { sealingMachine } from '../../secrets/machine.ts';
 import { type Opening, openSecret } from '../../secrets/open.ts';
 import { type Problem, ScoutError } from '../../support/errors.ts';
 
+/** States of a rotation in which the service has the new key, and sources by which it gets it from the rotation itself. */
+const TAKEN = ['STAGED', 'PROVEN'];
+const MADE = ['made', 'keypair', 'minted'];
+
 /** The keys of the keyring that open here, for the service of this configuration, and a warning when some cannot be had. */
 export interface Candidates {
   candidates: Candidate[];
@@ -31,7 +35,7 @@ export function readCandidates(config: Config, opening: Opening): Candidates {
     for (const [slot, key] of slots(keyring)) {
       const values = openValues(key, path, opening);
       if ('problem' in values) found.problems = [{ ...values.problem, severity: 'warning' }];
-      else found.candidates.push({ slot, api: settings(config.api, values.values) });
+      else found.candidates.push({ slot, api: settings(config.api, values.values), ...endedFor(slot, keyring.rotation) });
     }
   } catch (error) {
     if (!(error instanceof ScoutError)) throw error;
@@ -58,6 +62,12 @@ function slots({ current, next, previous, quarantine }: Keyring): [Candidate['sl
   });
   const newest = quarantine.toSorted((one, other) => Date.parse(other.since) - Date.parse(one.since));
   return [...named, ...newest.map((key): [Candidate['slot'], KeptKey] => ['quarantine', key])];
+}
+
+/** Where the service ends the old key as it takes the new one, a rotation that was cut short after that has left a dead key in the configuration. */
+function endedFor(slot: Candidate['slot'], rotation: Keyring['rotation']): Pick<Candidate, 'ended'> {
+  if (slot !== 'next' || rotation?.policy !== 'immediate' || !MADE.includes(rotation.source)) return {};
+  return TAKEN.includes(rotation.state) ? { ended: rotation.from } : {};
 }
 
 function openValues(key: KeptKey, path: string, opening: Opening): { values: Values } | { problem: Problem } {
