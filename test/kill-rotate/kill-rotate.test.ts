@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ask } from '../../src/agent/control-client.ts';
 import { AGENT, Bench, Running, run } from '../helpers/programs.ts';
 import { type HostUnderTest, host, type Policy } from '../helpers/rotations.ts';
 import { type Call, decisive, killAt, trace } from './strace.ts';
@@ -16,6 +15,8 @@ import { type Call, decisive, killAt, trace } from './strace.ts';
  */
 
 const STRIDE = Number(process.env.KILL_STRIDE ?? (process.env.KILL_ALL ? 1 : 29));
+/** A hold whose owner was killed lapses by itself, after a minute: here sooner, though later than a rotation takes. */
+const HOLD_MS = '4000';
 const missing = spawnSync('strace', ['-V']).status !== 0;
 if (missing) process.stdout.write('Skipped: kills at system calls need strace (Debian: strace)\n');
 
@@ -25,6 +26,7 @@ type Source = '--self' | '--mint' | '--new-key-stdin';
 const bench = new Bench();
 let agent: Running | undefined;
 beforeAll(async () => {
+  process.env.SCOUT_HOLD_MS = HOLD_MS;
   process.env.SCOUT_HOST_KEY_FILE = join(bench.folder, 'host.key');
   await bench.startHub();
 });
@@ -33,6 +35,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await bench.close();
+  delete process.env.SCOUT_HOLD_MS;
   delete process.env.SCOUT_HOST_KEY_FILE;
 });
 
@@ -62,7 +65,7 @@ async function start(name: string, policy: Policy, format: Format): Promise<Host
 /** How many heartbeats it took until one was accepted; rejects when none is. */
 async function heartbeatIsAccepted(target: HostUnderTest): Promise<number> {
   const outcomes: string[] = [];
-  for (let tries = 1; tries <= 40; tries += 1) {
+  for (let tries = 1; tries <= 100; tries += 1) {
     const { kind } = await target.heartbeat();
     if (kind === 'accepted') return tries;
     outcomes.push(kind);
@@ -149,16 +152,13 @@ describe.skipIf(missing)('rotate, killed', () => {
       const given = await fresh();
       const first = await killAt(call, args, given.key);
       const where = `killed before ${call.name} ${call.number}: ${call.text.slice(0, 160)}; ${first.how} at ${target.keyring?.rotation?.state ?? 'none'}`;
-      if (first.how === 'killed') struck += 1;
+      if (first.how === 'killed' && call.firm) struck += 1;
       try {
-        // A hold lapses by itself; waiting for that each time would take an hour.
-        await ask(target.socket, { command: 'release' }, 5_000);
         const tries = await heartbeatIsAccepted(target);
         if (policy !== 'immediate') expect(tries).toBe(1);
         await keysAgree(target, [given.fingerprint]);
         // What goes on from there is killed as well.
         await killAt(points[randomInt(points.length)] as Call, args, given.key);
-        await ask(target.socket, { command: 'release' }, 5_000);
         await heartbeatIsAccepted(target);
         await keysAgree(target, [given.fingerprint]);
         const last = await run(AGENT, args, { input: given.key });
@@ -175,8 +175,7 @@ describe.skipIf(missing)('rotate, killed', () => {
     }
     const { refused, instances } = await target.show();
     process.stdout.write(`${target.name}: ${struck} killed, refused ${JSON.stringify(refused)}, ${JSON.stringify(instances)}\n`);
-    // A wait more or less moves a few of them past the end.
-    expect(struck).toBeGreaterThanOrEqual(chosen.length * 0.7);
+    expect(struck).toBe(chosen.filter(({ firm }) => firm).length);
     if (policy !== 'immediate') expect(refused).toEqual({});
     // Of each kill in the gap between the two keys, at most one batch.
     expect(refused['401'] ?? 0).toBeLessThanOrEqual(2 * chosen.length);
