@@ -1,0 +1,194 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { fingerprintOf, type Values } from '../../src/credentials/values.ts';
+import type { KeyService } from '../../src/rotation/ports.ts';
+import { type Request, Rotation } from '../../src/rotation/rotation.ts';
+import { ScoutError } from '../../src/support/errors.ts';
+import { type Options, randomKey, SimulatedWorld } from './world.ts';
+
+/* What services of other minds answer, and what of it is believed. */
+
+const world = (more: Partial<Options> = {}) => new SimulatedWorld({ policy: 'grace', first: randomKey(), ...more });
+const request = (more: Partial<Request> = {}): Request => ({ acceptGap: false, ...more });
+const WINDOW = '2026-01-02T00:00:00.000Z';
+
+/** Has the service answer one of its calls otherwise: `change` is given what it would have said. */
+function answering<Name extends keyof KeyService>(
+  at: SimulatedWorld,
+  name: Name,
+  change: (said: Awaited<ReturnType<KeyService[Name]>>) => unknown,
+): void {
+  const ask = at.service[name] as (...args: unknown[]) => Promise<never>;
+  Object.assign(at.service, { [name]: async (...args: unknown[]) => change(await ask(...args)) });
+}
+
+async function rotate(at: SimulatedWorld, what = request()): Promise<string> {
+  try {
+    await new Rotation(at, 'test').rotate(what);
+    return 'done';
+  } catch (error) {
+    if (error instanceof ScoutError) return `${error.code} ${error.message}`;
+    throw error;
+  }
+}
+
+const done =
+  <T extends { kind: string }>(change: object) =>
+  (said: T) =>
+    said.kind === 'done' ? { ...said, value: { ...(said as unknown as { value: object }).value, ...change } } : said;
+
+describe('a service that names another key than it was sent', () => {
+  it.each([['register'], ['mint']] as const)('in its answer to %s is no key service', async (call) => {
+    const at = world({ abilities: [call] });
+    const before = { ...at.files };
+    answering(at, call, done({ fingerprint: '0123456789ab' }));
+    expect(await rotate(at)).toMatch(/^ROTATE_UNDECIDED .*INTENT.*fingerprint 0123456789ab, and it has [0-9a-f]{12}/);
+    expect(at.files).toEqual(before);
+    expect(at.disk.rotation).toMatchObject({ state: 'INTENT', problem: expect.stringContaining('0123456789ab') });
+  });
+});
+
+describe('a service that refuses the key in use after its whoami took it', () => {
+  it.each([
+    ['multi', 'ROTATE_OLD_REFUSED'],
+    ['grace', 'ROTATE_LOST'],
+    ['immediate', 'ROTATE_LOST'],
+  ] as const)('when asked to mint, policy %s', async (policy, expected) => {
+    const at = world({ policy, abilities: ['mint'] });
+    answering(at, 'mint', () => ({ kind: 'refused', detail: 'no' }));
+    expect(await rotate(at, request({ acceptGap: true }))).toContain(expected);
+    expect(at.disk).toMatchObject({ rotation: null, next: null });
+    expect(at.log.at(-1)).toMatchObject({ event: 'ABORTED' });
+  });
+
+  it('when asked to register', async () => {
+    const at = world();
+    Object.assign(at.service, { register: async () => ({ kind: 'refused', detail: 'no' }) });
+    expect(await rotate(at)).toContain('ROTATE_OLD_REFUSED');
+    expect(at.disk).toMatchObject({ rotation: null, next: null, quarantine: [{ origin: 'made' }] });
+    expect(at.log.at(-1)).toMatchObject({ event: 'ABORTED', reason: 'the service said: no' });
+  });
+});
+
+describe('a new key that is refused while the old one is dead', () => {
+  const dead = (at: SimulatedWorld) => {
+    for (const key of at.keys) key.alive = false;
+  };
+
+  it('is kept, where the service had registered it: nothing is proved by a service that takes no key at all', async () => {
+    const at = world();
+    answering(at, 'register', (said) => {
+      dead(at);
+      return said;
+    });
+    expect(await rotate(at)).toMatch(/^ROTATE_UNDECIDED .*STAGED/);
+    expect(at.disk).toMatchObject({ rotation: { state: 'STAGED' }, next: { origin: 'made' }, quarantine: [] });
+  });
+
+  it('is set aside, where it was given', async () => {
+    const at = world();
+    dead(at);
+    expect(await rotate(at, request({ source: 'pasted', pasted: randomKey() }))).toContain('ROTATE_NEW_REFUSED');
+    expect(at.disk).toMatchObject({ rotation: null, next: null, quarantine: [{ origin: 'pasted' }] });
+  });
+});
+
+describe('when the old key ends', () => {
+  it('is told by the answer to the registration', async () => {
+    const at = world();
+    answering(at, 'prove', ({ proof, problems }) => ({ proof: { ...proof, previous_key_valid_until: null }, problems }));
+    expect(await rotate(at)).toBe('done');
+    expect(at.disk).toMatchObject({ rotation: { retire_at: WINDOW }, previous: { valid_until: WINDOW } });
+  });
+
+  it('is told by the proof, where that answer was lost', async () => {
+    const at = world();
+    answering(at, 'register', done({ previous_key_valid_until: null }));
+    expect(await rotate(at)).toBe('done');
+    expect(at.disk).toMatchObject({ rotation: { retire_at: WINDOW }, previous: { valid_until: WINDOW } });
+  });
+
+  it('is not when the key that was gone back to does', async () => {
+    const at = world();
+    expect(await rotate(at)).toBe('done');
+    const later = at.disk.current?.fingerprint;
+    expect(await rotate(at, request({ source: 'rollback' }))).toBe('done');
+    // The older key keeps its window, and the later one has none of its own.
+    expect(at.disk).toMatchObject({ current: { valid_until: WINDOW }, previous: { fingerprint: later, valid_until: null } });
+    expect(at.disk.rotation).toMatchObject({ state: 'RETIRING', retire_at: null });
+  });
+});
+
+describe('a key of somebody else', () => {
+  const pasted = async (change: object): Promise<{ at: SimulatedWorld; found: string; given: Values }> => {
+    const at = world({ policy: 'multi' });
+    const given = randomKey();
+    at.keys.push({ fingerprint: fingerprintOf(given), alive: true, slot: 'current', until: null });
+    answering(at, 'prove', ({ proof, problems }) => ({ proof: { ...proof, ...change }, problems }));
+    return { at, found: await rotate(at, request({ source: 'pasted', pasted: given })), given };
+  };
+
+  it.each([
+    ['server', { server: { id: 'server-2', name: 'db-1' } }, /db-1 \(server-2\).*server-1/],
+    ['service', { service_id: 'service-2' }, /web-1 \(server-1\).*of the service service-1/],
+    ['organisation, of no server', { server: undefined }, /scout-hub \(service-1\).*server-1/],
+  ])('of another %s is not taken', async (_, change, told) => {
+    const { at, found, given } = await pasted(change);
+    expect(found).toMatch(/^ROTATE_OTHER_SERVER /);
+    expect(found).toMatch(told);
+    expect(at.files).not.toEqual(given);
+    expect(at.disk).toMatchObject({ rotation: null, next: null, quarantine: [{ fingerprint: fingerprintOf(given) }] });
+  });
+
+  it('cannot be told from ours where the service names none', async () => {
+    expect((await pasted({ service_id: undefined, server: undefined })).found).toBe('done');
+  });
+});
+
+describe('a key pair', () => {
+  const pair = (more: Values = {}): Values => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const text = privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url');
+    return { 'api.private_key': text, 'api.credential_id': 'one', ...more };
+  };
+
+  it.each([
+    ['stays without a key id', {}, undefined],
+    ['has its key id replaced', { 'api.kid': 'old' }, 'kid'],
+  ])('%s', async (_, more, expected) => {
+    const at = world({ policy: 'multi', first: pair(more) });
+    expect(await rotate(at)).toBe('done');
+    expect(at.files['api.kid']).toBe(expected);
+  });
+});
+
+it('says what the clock is off by, and goes on', async () => {
+  const at = world();
+  const text = 'this clock is 3600 s behind the service';
+  answering(at, 'prove', ({ proof }) => ({ proof, problems: [{ code: 'CLOCK_SKEW', severity: 'warning', message: text, remedy: '' }] }));
+  expect(await rotate(at)).toBe('done');
+  expect(at.told).toContainEqual({ state: 'STAGED', text, level: 'warning' });
+});
+
+it('begins another rotation where the service never learned the key of one that was cut short', async () => {
+  const at = world();
+  const register = at.service.register;
+  // It said that it had registered it.
+  Object.assign(at.service, {
+    register: async (_: Values, key: { sha256: string }) => ({
+      kind: 'done',
+      value: { fingerprint: key.sha256.slice(0, 12), slot: 'current', previous_key_valid_until: null },
+    }),
+  });
+  const { prove } = at.service;
+  const away = new ScoutError('SERVICE_UNREACHABLE', { endpoint: at.endpoint, detail: 'no answer' }).problem;
+  Object.assign(at.service, { prove: async () => ({ proof: { ok: false, endpoint: at.endpoint, steps: [] }, problems: [away] }) });
+  expect(await rotate(at)).toContain('ROTATE_UNDECIDED');
+  expect(at.disk.rotation?.state).toBe('STAGED');
+  const never = at.disk.next?.fingerprint;
+  Object.assign(at.service, { register, prove });
+  expect(await rotate(at)).toBe('done');
+  expect(at.told).toContainEqual(expect.objectContaining({ state: 'ABORTED', level: 'warning' }));
+  expect(fingerprintOf(at.files)).not.toBe(never);
+  expect(at.alive()).toContain(fingerprintOf(at.files));
+});
