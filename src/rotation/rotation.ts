@@ -185,9 +185,9 @@ export class Rotation {
     const { rotation, next, current } = this.#book.keyring;
     const key = (next ?? current)?.fingerprint ?? '';
     const source = rotation?.source;
-    const given = source === 'pasted' || source === 'rollback';
+    const known = source === 'pasted' ? `the key ${key} was made at the service` : `the service had the key ${key} before`;
     const texts: Partial<Record<Journal['state'], string>> = {
-      INTENT: given ? `the service is to have the key ${key} already` : `the service has the new key ${key}`,
+      INTENT: source === 'pasted' || source === 'rollback' ? known : `the service has the new key ${key}`,
       STAGED: 'the service takes it, and refuses a random one',
       PROVEN: 'the configuration holds it',
       COMMITTED: 'it is in use',
