@@ -24,7 +24,7 @@ class Host {
 
   constructor(name: string, text: string) {
     this.file = join(bench.folder, name);
-    this.env = { ...process.env, SCOUT_HOST_KEY_FILE: join(bench.folder, `${name}.host.key`) };
+    this.env = { ...process.env, SCOUT_HOST_KEY_FILE: join(bench.folder, 'host.key') };
     writeFileSync(this.file, text, { mode: 0o600 });
   }
 
