@@ -36,7 +36,7 @@ export async function runProgram(program: Command, argv: string[]): Promise<void
 }
 
 /** What repeats a word of the command line, where keys get pasted although none belongs there. */
-const REPEATS: ReadonlySet<ErrorCode> = new Set(['USAGE', 'HUB_SERVER_UNKNOWN']);
+const REPEATS: ReadonlySet<ErrorCode> = new Set(['USAGE', 'HUB_SERVER_UNKNOWN', 'FILE_UNREADABLE']);
 
 /** Tells what went wrong on stderr, and returns the exit status that fits it. */
 function report(error: unknown, program: string): number {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ScoutError } from '../support/errors.ts';
 import { fingerprintOfKid, type PublicKey } from './public-key.ts';
 import { ROLE_SCOPES } from './scopes.ts';
-import { type Registry, rfc3339 } from './servers.ts';
+import { isKeyLike, type Registry, rfc3339 } from './servers.ts';
 import type { AuditEntry, OrgCredential, Scope } from './store.ts';
 
 /** What is told of a credential that was added. */
@@ -37,7 +37,8 @@ export interface NewCredential {
 export const fingerprintOfCredential = ({ kid }: Pick<OrgCredential, 'kid'>): string => fingerprintOfKid(kid);
 
 /** Whether a text may name a credential. */
-export const isCredentialName = (text: string): boolean => /^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,63}$/u.test(text) && !text.endsWith(' ');
+export const isCredentialName = (text: string): boolean =>
+  /^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,63}$/u.test(text) && !text.endsWith(' ') && !isKeyLike(text);
 
 /** Whether a credential is let in at a time (ms). */
 export const isAlive = ({ enabled, expiresAt }: OrgCredential, now: number): boolean => enabled && (expiresAt === null || expiresAt > now);

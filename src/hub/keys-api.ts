@@ -174,6 +174,9 @@ class KeysApi {
     const made = keys.find((one) => one.hash === hashKey(key));
     if (!made || !works(made, now)) return undefined;
     const asking = keys.find((one) => one.hash === hashKey(secret));
+    // Replaced or past its window it may ask; but not when somebody has shut it out on purpose.
+    const ended = asking ? undefined : await store.endedKey(hashKey(secret));
+    if (asking?.enabled === false || (ended && ended.how !== 'replaced')) return undefined;
     return { key, ...standingOf({ keys, asking }, made.hash), replayed: true };
   }
 }

@@ -49,8 +49,11 @@ export function sinceOf({ server, latest }: Pick<FleetRow, 'server' | 'latest'>,
   return state === 'alive' ? latest.aliveSince : latest.received;
 }
 
-/** Whether a text may name a server. */
-export const isServerName = (text: string): boolean => /^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,127}$/u.test(text);
+/** Whether a text may name a server: what has the form of a key may not, for it is one that was pasted by mistake. */
+export const isServerName = (text: string): boolean => /^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,127}$/u.test(text) && !isKeyLike(text);
+
+/** Whether a text has the form of the keys that are made here. */
+export const isKeyLike = (text: string): boolean => /^[0-9a-f]{64}$/i.test(text);
 
 /** Registers a server and makes its key. Throws HUB_SERVER_EXISTS, HUB_SERVER_NAME. */
 export async function addServer(hub: Registry, name: string, policy: Policy, graceMs: number): Promise<AddedServer> {

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID, scrypt, timingSafeEqual } from 'node:crypto';
 import { ScoutError } from '../support/errors.ts';
+import { isKeyLike } from './servers.ts';
 import type { AuditEntry, Store, User } from './store.ts';
 
 const PASSWORD_LEAST = 10;
@@ -19,7 +20,7 @@ export async function addUser(
 ): Promise<User> {
   const got = [...password].length;
   if (got < PASSWORD_LEAST) throw new ScoutError('HUB_PASSWORD_WEAK', { got, least: PASSWORD_LEAST });
-  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,127}$/u.test(name)) throw new ScoutError('HUB_USER_NAME');
+  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,127}$/u.test(name) || isKeyLike(name)) throw new ScoutError('HUB_USER_NAME');
   const user: User = { id: randomUUID(), name, role, passwordHash: await hashPassword(password) };
   await store.addUser(user, { ...by, action: 'user.add', subject: `user:${name}`, detail: { role }, address: null });
   return user;

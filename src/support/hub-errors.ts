@@ -21,7 +21,7 @@ export const HUB_ERRORS = {
   HUB_SERVER_NAME: row(
     EXIT.usage,
     'this is not a name for a server',
-    'Use up to 128 letters, digits, spaces and . _ : @ -, a letter or digit first.',
+    'Use up to 128 letters, digits, spaces and . _ : @ -, a letter or digit first, and not what looks like a key.',
   ),
   HUB_USER_NAME: row(EXIT.usage, 'this is not a name for a user', 'Use up to 128 letters, digits and . _ @ -, a letter or digit first.'),
   HUB_DATA: row(EXIT.failed, 'cannot use the data in {path}: {detail}', 'Correct the folder (--data), its owner and the free space on it.'),

@@ -170,6 +170,20 @@ describe('mint', () => {
     expect(await slots(old)).toEqual(['current']);
   });
 
+  it('is not repeated for a key that somebody has shut out on purpose', async () => {
+    const registry = hub.serving.hub;
+    const actions = [{ action: 'disable', force: false } as const, { action: 'delete', force: false } as const];
+    for (const [index, action] of actions.entries()) {
+      const [name, idempotency] = [`m${index}`, randomUUID()];
+      const old = await add(name, 'multi');
+      const { key } = await mint(old, idempotency);
+      expect(await mint(old, idempotency)).toMatchObject({ key, replayed: true });
+      await changeKey(registry, name, print(old), action);
+      refused(await post('mint', old, {}, { 'idempotency-key': idempotency }), 401, 'key_refused');
+      expect(await slots(key)).toEqual(['current']);
+    }
+  });
+
   it('brings no key whose window is over', async () => {
     const old = await add('a', 'grace', HOUR);
     const idempotency = randomUUID();

@@ -29,11 +29,15 @@ export function withData(command: Command): Command {
 /** A usage error of scout-hub. */
 export const usage = (detail: string): ScoutError => new ScoutError('USAGE', { detail, program: 'scout-hub' });
 
-/** Milliseconds of an option. Throws USAGE. */
+/** A hundred years: beyond what a date can hold, agents could not read until when a key is good. */
+const LONGEST_MS = 36_500 * 86_400_000;
+
+/** Whole milliseconds of an option, a hundred years at most. Throws USAGE. */
 export function durationOption(name: string, text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw usage(`${name} ${text} is not a duration such as 24h, 30m or 0s`);
-  return ms;
+  if (ms > LONGEST_MS) throw usage(`${name} ${text} is more than a hundred years (36500d)`);
+  return Math.round(ms);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -76,6 +76,8 @@ describe('server, key and user', () => {
   it.each([
     [['server', 'add', 'web-1', '--policy', 'lax'], '--policy lax'],
     [['server', 'add', 'web-1', '--grace', 'soon'], '--grace soon'],
+    [['server', 'add', 'web-1', '--grace', '36501d'], 'a hundred years'],
+    [['token', 'create', '--server', 'web-1', '--grace', '9999999999d'], 'a hundred years'],
     [['user', 'add', 'ada', '--role', 'king'], '--role king'],
     [['user', 'add', 'ada'], '--role'],
     [['server', 'add'], 'name'],
@@ -88,13 +90,53 @@ describe('server, key and user', () => {
     expect(await scoutHub([...args, ...data])).toMatchObject({ status: 64, stdout: '', stderr: expect.stringContaining(said) });
   });
 
+  it('take part of a millisecond as a whole one, or none', async () => {
+    for (const [name, grace, seconds] of [
+      ['a', '0.0004s', 0],
+      ['b', '1.0006s', 1.001],
+    ] as const) {
+      expect((await scoutHub(['server', 'add', name, '--grace', grace, ...data])).status).toBe(0);
+      expect(JSON.parse((await scoutHub(['server', 'show', name, '--json', ...data])).stdout)).toMatchObject({ grace: seconds });
+    }
+  });
+
+  it('neither keep nor repeat a key that was pasted where a name or a file belongs', async () => {
+    expect((await scoutHub(['server', 'add', 'web-1', '--policy', 'multi', ...data])).status).toBe(0);
+    const key = randomBytes(32).toString('hex');
+    const file = join(folder.path, 'none');
+    for (const args of [
+      ['server', 'add', key],
+      ['server', 'show', key],
+      ['server', 'remove', key],
+      ['token', 'create', '--server', key],
+      ['user', 'add', key, '--role', 'member'],
+      ['key', 'rotate', key],
+      ['key', 'add', 'web-1', '--name', key],
+      ['key', 'delete', 'web-1', key],
+      ['key', 'rename', 'web-1', key, 'x'],
+      ['credential', 'enable', key],
+      ['credential', 'rename', key, 'x'],
+      ['credential', 'add', key, '--role', 'member', '--public-key', file],
+      ['credential', 'add', 'x', '--role', 'member', '--public-key', key],
+      ['audit', 'verify', '--file', key],
+      ['audit', 'verify', '--from', key],
+      ['audit', 'verify', '--expect', `${key}x`],
+    ]) {
+      const { status, stdout, stderr } = await scoutHub([...args, ...data], `${key}\n`);
+      expect([status === 0, stdout, stderr.includes(key)], args.join(' ')).toEqual([false, '', false]);
+    }
+    for (const name of readdirSync(data[1]!)) expect(readFileSync(join(data[1]!, name)).includes(key), name).toBe(false);
+  });
+
   it.each([
     ['serve'],
     ['server', 'add'],
     ['server', 'list'],
     ['server', 'show'],
     ['server', 'remove'],
-    ['key', 'list'],
+    ...['rotate', 'retire', 'list', 'add', 'enable', 'disable', 'rename', 'delete'].map((verb) => ['key', verb]),
+    ...['add', 'list', 'enable', 'disable', 'rename', 'delete'].map((verb) => ['credential', verb]),
+    ['audit', 'list'],
     ['token', 'create'],
     ['token', 'list'],
     ['token', 'revoke'],
