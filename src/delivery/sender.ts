@@ -147,11 +147,12 @@ export class Sender {
   /** Resolves once nothing is in flight; then nothing is sent until `release` or for `lapse` ms, by the last call. */
   async hold(lapse = HOLD_MAX_MS): Promise<void> {
     const mine = ++this.#holds;
+    const { onLapse = () => this.release() } = this.#options;
     this.#held = true;
     this.#timers.clear(this.#holdTimer);
     await this.#running;
     // Counted from here, or a slow answer would use the hold up.
-    if (mine === this.#holds) this.#holdTimer = this.#timers.set(this.#options.onLapse ?? (() => this.release()), lapse);
+    if (mine === this.#holds) this.#holdTimer = this.#timers.set(onLapse, lapse);
   }
 
   release(): void {
@@ -269,11 +270,8 @@ export class Sender {
   #skip(heartbeat: Pending, reason: string, detail: string): void {
     const { destination, spool, log } = this.#options;
     spool.skip(destination.name, heartbeat, reason);
-    const { instance, sequence } = heartbeat;
-    log.error(
-      { destination: destination.name, instance, sequence, reason, detail },
-      'the service does not take this heartbeat: it is left out',
-    );
+    const about = { destination: destination.name, instance: heartbeat.instance, sequence: heartbeat.sequence };
+    log.error({ ...about, reason, detail }, 'the service does not take this heartbeat: it is left out');
   }
 
   #failed(outcome: Extract<Outcome, { kind: 'unauthorized' | 'forbidden' | 'unavailable' }>): void {
