@@ -42,7 +42,7 @@ describe('scout-agent without a verb', () => {
     expect(done.status).toBe(64);
   });
 
-  it.each(['run', 'stop', 'status', 'heartbeat'])('has help with an example for %s', (verb) => {
+  it.each(['run', 'stop', 'status', 'heartbeat', 'doctor', 'bundle'])('has help with an example for %s', (verb) => {
     const done = agent(verb, '--help');
     expect(done.status).toBe(0);
     expect(done.stdout).toMatch(/Example:\n {2}scout-agent/);

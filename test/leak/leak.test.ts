@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { maintenance } from './bundle.ts';
 import { mistakes, readers, sealing } from './check.ts';
 import { hubDies, keyCommands, people, requests } from './hub.ts';
 import { type Allowed, Hunt } from './hunt.ts';
@@ -70,6 +71,10 @@ it('goes through the hub', { timeout: 120_000 }, async () => {
   await people(hunt);
   await hubDies(hunt);
   await keyCommands(hunt);
+});
+
+it('goes through doctor and bundle', { timeout: 600_000 }, async () => {
+  expect(await maintenance(hunt)).toBeGreaterThan(30);
 });
 
 it('finds secrets where they must be, and nowhere else', { timeout: 120_000 }, async () => {

@@ -8,7 +8,7 @@ import type { Step } from './steps.ts';
 import { type Member, tar } from './tar.ts';
 
 /** A file of the bundle, or why it is not in it. */
-export interface Entry {
+interface Entry {
   name: string;
   about: string;
   /** Bytes after redaction. */

@@ -7,7 +7,7 @@ const PIECE = 12;
 const SHORTEST = 4;
 
 /** How often something was taken out of a text: known secrets, and what only looks like one. */
-export interface Redactions {
+interface Redactions {
   known: number;
   patterns: number;
 }

@@ -14,7 +14,7 @@ export function checkConfiguration({ resolution, configured }: Patient): Finding
 }
 
 /** Which of the operators' causes a fault of the configuration is. */
-export function causeOf({ code, remedy }: Problem): Cause | undefined {
+function causeOf({ code, remedy }: Problem): Cause | undefined {
   switch (code) {
     case 'KEY_WHITESPACE':
       return 'extra-white-space';

@@ -26,7 +26,7 @@ export interface Patient {
 }
 
 /** The running agent: what it says, or why it says nothing. */
-export type AgentSeen =
+type AgentSeen =
   | { kind: 'answers'; status: AgentStatus }
   /** There is none. */
   | { kind: 'dead' }

@@ -18,17 +18,18 @@ const ENDED = /\b(ended|disabled|revoked|expired|retired|replaced|deleted|was va
 export function judgeRefusal(detail: string, error: Problem, patient: Patient): Finding {
   const { configured } = patient;
   const remembered = ENDED.test(detail) ? 'the service says so' : configured && memoryOf(configured, patient);
+  const said = detail.replace(/\.$/, '');
   const fingerprint = configured ? ` (fingerprint ${configured})` : '';
   if (remembered)
     return {
       ...ofProblem('service', 'key', error, 'revoked-key'),
-      detail: `${detail}. The key${fingerprint} was good once: ${remembered}${sinceText(patient)}`,
+      detail: `${said}. The key${fingerprint} was good once: ${remembered}${sinceText(patient)}`,
       remedy:
         'Set api.key to the current key of this host. Where you have set it already, it was saved in another file or on another host.',
     };
   return {
     ...ofProblem('service', 'key', error, 'wrong-organisation'),
-    detail: `${detail}. Nothing here tells that this service ever took the key${fingerprint}`,
+    detail: `${said}. Nothing here tells that this service ever took the key${fingerprint}`,
     remedy: 'Compare the fingerprint with those that the service lists: the key is of another organisation or service, or was mistyped.',
   };
 }

@@ -41,7 +41,13 @@ export async function checkService(patient: Patient): Promise<Finding[]> {
   const rows = proof.steps.filter(({ name }) => name !== 'clock').map((step) => stepRow(step, error, patient));
   // A fault that no step tells of: a certificate's file, a clock.
   if (error && !rows.some(({ status }) => status !== 'ok')) rows.push(ofProblem('service', error.code, error));
-  return [...localClock(patient.now, proof, problems), ...rows, ...whose(proof, config), ...(await others(patient, config))];
+  return [
+    ...localClock(patient.now, proof, problems),
+    ...rows,
+    ...ending(proof),
+    ...whose(proof, config),
+    ...(await others(patient, config)),
+  ];
 }
 
 function stepRow(step: ProofStep, error: Problem | undefined, patient: Patient): Finding {
@@ -67,6 +73,13 @@ function localClock(now: number, proof: Proof | undefined, problems: Problem[] =
       ? 'not compared with that of the service'
       : `${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead of'} the service`;
   return [clock.ok('clock', `${new Date(now).toISOString()}, ${compared}`)];
+}
+
+/** A window of two keys, in which the configuration still has the old one. */
+function ending({ slot, previous_key_valid_until: until }: Proof): Finding[] {
+  if (slot !== 'previous') return [];
+  const text = `the configured key is the one before the current one${until ? `, and ends at ${until}` : ''}`;
+  return [group.warning('slot', text, 'Set api.key to the current key; scout-agent rotate --explain tells whether this host has it.')];
 }
 
 /** The service knows which host a key was made for. */

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
@@ -113,6 +113,43 @@ describe('doctor', () => {
     expect(row(checks, 'configuration', 'CONFIG_PERMISSIONS')).toMatchObject({
       status: 'failed',
       remedy: expect.stringContaining('chmod 06'),
+    });
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('tells of files that a command of root left to the agent', async () => {
+    const config = bench.configure('foreign', key, `host_name: one\n${QUIET}`);
+    const state = join(bench.folder, 'foreign-state');
+    mkdirSync(state, { mode: 0o700 });
+    chownSync(state, 12_345, 23_456);
+    writeFileSync(join(state, 'outbox.db-wal'), '', { mode: 0o600 });
+    const { checks, status } = await doctor(config);
+    expect(status).toBe(77);
+    expect(row(checks, 'permissions', 'state files')).toMatchObject({
+      status: 'failed',
+      detail: `${state} belongs to user 12345, and in it do not: outbox.db-wal`,
+      remedy: `Run: chown -R 12345:23456 ${state}`,
+    });
+  });
+
+  it('tells that the configured key is the one before the current one', async () => {
+    const added = await bench.addServer('window');
+    const config = bench.configure('window', added.key, `host_name: window\n${QUIET}`);
+    await bench.hubCommand(['key', 'rotate', 'window']);
+    const { checks } = await doctor(config);
+    expect(row(checks, 'service', 'slot')).toMatchObject({ status: 'warning', detail: expect.stringContaining('and ends at 20') });
+  });
+
+  it('tells of a rotation that was cut short', async () => {
+    const added = await bench.addServer('cut');
+    const config = bench.configure('cut', added.key, `host_name: cut\n${QUIET}`);
+    const rotation = new Running(AGENT, ['rotate', '--config', config], CLEAN);
+    await rotation.said('STAGED');
+    await rotation.end('SIGKILL');
+    const { checks } = await doctor(config);
+    expect(row(checks, 'keyring', 'rotation')).toMatchObject({
+      status: 'warning',
+      detail: expect.stringMatching(/^(STAGED|PROVEN|COMMITTED|ADOPTED) since /),
+      remedy: expect.stringContaining('scout-agent rotate'),
     });
   });
 
