@@ -22,6 +22,7 @@ const ROOT = () => import('./agent/root.ts');
 const VERBS: Record<string, () => Promise<{ verb: Verb }>> = {
   run: () => import('./agent/run.ts'),
   enroll: () => import('./agent/enroll.ts'),
+  migrate: () => import('./agent/migrate.ts'),
   stop: () => import('./agent/stop.ts'),
   status: () => import('./agent/status.ts'),
   heartbeat: () => import('./agent/heartbeat.ts'),

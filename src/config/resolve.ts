@@ -88,7 +88,8 @@ export function exitOf(problems: Problem[]): number {
 const KEYS = ['api.key', 'api.key_file', 'api.private_key', 'api.private_key_file'];
 const UNREAD = new Set(['CONFIG_MISSING_FILE', 'CONFIG_FORMAT_UNKNOWN', 'CONFIG_SYNTAX', 'FILE_UNREADABLE', 'CONFIG_TOO_LARGE']);
 const FILES = ['api.key_file', 'api.private_key_file', 'tls.ca_file', 'tls.cert_file', 'tls.key_file'];
-const PATHS = [...FILES, 'log.file', 'state_dir', 'runtime_dir', 'host.proc', 'host.sys', 'host.root'];
+/** Settings that are paths; in a file they are relative to its folder. */
+export const PATHS = [...FILES, 'log.file', 'state_dir', 'runtime_dir', 'host.proc', 'host.sys', 'host.root'];
 
 /** Reads and merges all files; whether one of them could not be read at all. */
 function readFiles(context: Context, shape: Shape, known: Map<string, string[]>, file: string): boolean {

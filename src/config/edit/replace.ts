@@ -84,7 +84,7 @@ function withCopy(original: Original, text: string, refuse: (detail: string) => 
   if (isMountPoint(file)) throw refuse('the file is mounted by itself, so that no other can take its place; mount its folder');
   const copy = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}`);
   try {
-    const failure = process.platform === 'linux' ? writeThenCopy(file, copy, text) : copyThenWrite(file, copy, text);
+    const failure = makeLike(file, copy, text);
     if (failure !== undefined) throw refuse(`its attributes could not be kept (${failure})`);
     const made = statSync(copy, { bigint: true });
     if (made.uid !== stat.uid || made.gid !== stat.gid || made.mode !== stat.mode) throw refuse('its owner or mode could not be kept');
@@ -123,6 +123,14 @@ function isMountPoint(file: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Makes a new file with another text and with owner, mode and attributes of one that there is, durably; what could not be
+ * kept of these is returned. Throws what the kernel says.
+ */
+export function makeLike(file: string, copy: string, text: string): string | undefined {
+  return process.platform === 'linux' ? writeThenCopy(file, copy, text) : copyThenWrite(file, copy, text);
 }
 
 /**
