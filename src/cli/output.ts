@@ -22,6 +22,12 @@ export function endWithOutput(): void {
   });
 }
 
+/** For a verb that must finish what it has begun, whether or not anybody reads on (`| head`): it ends with its own status. */
+export function finishRegardless(): void {
+  process.stdout.removeAllListeners('error');
+  process.stdout.on('error', () => {});
+}
+
 type Style = Parameters<typeof styleText>[0];
 
 /** Text in a colour, where the stream shows colours. */

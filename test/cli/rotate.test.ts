@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AGENT, Bench, type Done, Running, run } from '../helpers/programs.ts';
@@ -150,7 +151,37 @@ describe('rotate', () => {
     expect((await rotate(config)).status).toBe(69);
   });
 
-  it.each([[['--self', '--mint']], [['--if-older-than', 'often']], [['--credential-id', 'x']]])('does not understand %j', async (args) => {
+  it('finishes what it has begun when nobody reads on', async () => {
+    const { config } = await host('unread', 'grace', false);
+    const child = spawn(process.execPath, [AGENT, 'rotate', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.once('data', () => child.stdout.destroy());
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0);
+    expect(json(await rotate(config, '--explain', '--json')).state).toBe('RETIRING');
+  });
+
+  it('makes nothing for a dry run, and nothing before what speaks against a rotation', async () => {
+    const { config } = await host('dry', 'grace', false);
+    const state = join(bench.folder, 'dry-state');
+    expect((await rotate(config, '--dry-run')).status).toBe(0);
+    expect(existsSync(state)).toBe(false);
+    expect((await rotate(config, '--mint', '--keypair')).status).toBe(64);
+    expect((await rotate(config, '--keypair')).status).toBe(64);
+    expect(existsSync(join(state, 'keyring.json'))).toBe(false);
+    writeFileSync(state + 2, '');
+    expect(await rotate(config, '--state-dir', state + 2)).toMatchObject({
+      status: 77,
+      stderr: expect.stringContaining('FILE_UNWRITABLE'),
+    });
+  });
+
+  it.each([
+    [['--self', '--mint']],
+    [['--explain', '--rollback']],
+    [['--dry-run', '--retire-now']],
+    [['a word']],
+    [['--if-older-than', 'often']],
+    [['--credential-id', 'x']],
+  ])('does not understand %j', async (args) => {
     expect((await rotate('/nowhere.yml', ...args)).status).toBe(64);
   });
 });

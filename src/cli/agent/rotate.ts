@@ -5,7 +5,7 @@ import type { Step } from '../../rotation/ports.ts';
 import type { Plan, Request, Rotated, Rotation } from '../../rotation/rotation.ts';
 import { parseDuration } from '../../support/durations.ts';
 import { detailOf, ScoutError } from '../../support/errors.ts';
-import { out, paint } from '../output.ts';
+import { finishRegardless, out, paint } from '../output.ts';
 import { example, type Verb } from '../program.ts';
 import type { HostWorld } from './rotate-world.ts';
 import { folderOptions } from './run-options.ts';
@@ -59,6 +59,7 @@ async function rotate(options: Options): Promise<void> {
   if (options.explain) return (await import('./rotate-explain.ts')).explainRotation(options);
   const { Rotation } = await import('../../rotation/rotation.ts');
   const world = await createWorld(options, options.json ? () => {} : show);
+  finishRegardless();
   prepareState(world, options);
   try {
     const rotation = new Rotation(world, actorOf());
