@@ -99,7 +99,7 @@ async function isAlive(world: World, book: Book, key: KeptKey): Promise<boolean 
 }
 
 /** Whether no other host can have it: it was made on this one, or for it. A pair is shared under its name. */
-const isOwn = ({ origin, values }: KeptKey): boolean => (origin === 'made' || origin === 'minted') && 'api.key' in values;
+const isOwn = ({ origin }: KeptKey): boolean => origin === 'made' || origin === 'minted';
 
 /** No rotation any more; the old key is forgotten, or set aside. */
 function end(book: Book, reason: string, previous: KeptKey | null = null, to: 'nowhere' | 'quarantine' = 'nowhere'): void {

@@ -234,7 +234,7 @@ const FAULTS: Fault[] = ['crash-before', 'crash-after', 'unheard', 'lost'];
  * service takes is on the host, every key that is alive is known to it, and the end is a good one.
  */
 describe.each(POLICIES)('whatever goes wrong, policy %s', (policy) => {
-  it.each(WAYS)('$name', async ({ options, request: asked, given }) => {
+  it.each(WAYS)('$name', { timeout: 180_000 }, async ({ options, request: asked, given }) => {
     const gap = policy === 'immediate' && asked.source === 'minted';
     for (const agentRuns of [true, false]) {
       const start = () => {

@@ -85,10 +85,16 @@ describe('a new key that is refused while the old one is dead', () => {
     expect(at.disk).toMatchObject({ rotation: { state: 'STAGED' }, next: { origin: 'made' }, quarantine: [] });
   });
 
-  it('is set aside, where it was given', async () => {
+  it('is set aside, where it was given and has been taken a moment before', async () => {
     const at = world();
+    const given = randomKey();
     dead(at);
-    expect(await rotate(at, request({ source: 'pasted', pasted: randomKey() }))).toContain('ROTATE_NEW_REFUSED');
+    at.keys.push({ fingerprint: fingerprintOf(given), alive: true, slot: 'current', until: null });
+    answering(at, 'whoami', (said) => {
+      if (said.kind === 'accepted') dead(at);
+      return said;
+    });
+    expect(await rotate(at, request({ source: 'pasted', pasted: given }))).toContain('ROTATE_NEW_REFUSED');
     expect(at.disk).toMatchObject({ rotation: null, next: null, quarantine: [{ origin: 'pasted' }] });
   });
 });
@@ -160,6 +166,27 @@ describe('a key pair', () => {
     expect(await rotate(at)).toBe('done');
     expect(at.files['api.kid']).toBe(expected);
   });
+});
+
+it('asks once more where an answer was lost', async () => {
+  const at = world();
+  const { register } = at.service;
+  let asked = 0;
+  Object.assign(at.service, {
+    register: async (...args: Parameters<typeof register>) => {
+      const said = await register(...args);
+      if (++asked === 1) throw new ScoutError('SERVICE_UNREACHABLE', { endpoint: at.endpoint, detail: 'no answer' });
+      return said;
+    },
+  });
+  expect([await rotate(at), asked]).toEqual(['done', 2]);
+});
+
+it('waits for an agent that has not taken the key up', async () => {
+  const at = world();
+  Object.assign(at.agent, { adopt: async () => ({ kind: 'pending', detail: 'it reads slowly' }) });
+  expect(await rotate(at)).toMatch(/^ROTATE_UNDECIDED .*COMMITTED.*it reads slowly/);
+  expect(at.disk.rotation?.state).toBe('COMMITTED');
 });
 
 it('says what the clock is off by, and goes on', async () => {
