@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -39,6 +40,15 @@ describe('one value replaced, and nothing else', () => {
       fc.property(made[format](secret, 'anything'), (one) => holds(format, one)),
       runs,
     );
+  });
+
+  it('without quotes where there were none, for ids and keys of every service', () => {
+    for (const to of [freshKey(), randomUUID(), randomBytes(64).toString('base64url')]) {
+      const edited = editText('env', 'SCOUT_CREDENTIAL_ID=old\n', { line: 1, column: 21, to });
+      expect(edited).toEqual({ ok: true, text: `SCOUT_CREDENTIAL_ID=${to}\n` });
+    }
+    const to = '3c9a8669-187b-4588-9dae-945fe308d1e2';
+    expect(editText('yaml', 'a: old # c\n', { line: 1, column: 4, to })).toEqual({ ok: true, text: `a: ${to} # c\n` });
   });
 
   it('whatever the new value is: it reads back as it was meant, or is refused', () => {

@@ -249,6 +249,18 @@ describe('permissions', () => {
     chmodSync(file, 0o644);
     expect(scratch.resolve('a.yml', `api: { key_file: key, endpoint: "${ENDPOINT}" }`).problems).toEqual([]);
   });
+  it.runIf(process.getuid?.() === 0)('lets root take a file for the group of the user who has the state folder', () => {
+    const scratch = new Scratch();
+    const state = path.join(scratch.root, 'state');
+    mkdirSync(state);
+    chownSync(state, 12345, 54321);
+    const file = scratch.file('a.yml', yaml(freshKey(), `state_dir: ${state}\n`));
+    chmodSync(file, 0o640);
+    chownSync(file, 0, 54321);
+    expect(resolveConfig({ file, env: {}, uid: 0 }).problems).toEqual([]);
+    chmodSync(file, 0o644);
+    expect(resolveConfig({ file, env: {}, uid: 0 }).problems).toMatchObject([{ remedy: `Run: chmod 0640 ${file}` }]);
+  });
   it.runIf(process.getuid?.() === 0)('refuses a group that is neither root’s nor ours', () => {
     const scratch = new Scratch();
     const key = freshKey();
