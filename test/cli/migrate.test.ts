@@ -51,7 +51,7 @@ it.skipIf(!namespaces)(
     ];
     expect(dry).toMatchObject({ moved: false, dry_run: true, files });
     expect(moved).toMatchObject({ moved: true, dry_run: false, files });
-    expect(heartbeat).toMatchObject({ accepted: 1, fingerprint });
+    expect(heartbeat).toMatchObject({ outcome: { kind: 'accepted' }, fingerprint });
     expect(rotated).toMatchObject({ rotated: true });
     expect(checked).toMatchObject({ ok: true, file: '/etc/scout-agent/agent.env' });
     expect(again).toMatchObject({ moved: false, files: [] });
