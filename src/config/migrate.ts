@@ -33,7 +33,7 @@ const TARGETS: Record<string, string> = {
 };
 
 /** One file on its way. */
-export interface Move {
+interface Move {
   from: string;
   to: string;
   /** What `from` holds, byte order mark and all, and what `to` will. */
