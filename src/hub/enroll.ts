@@ -8,15 +8,17 @@ import { Refusal } from './problems.ts';
 import { fingerprintOf, rfc3339 } from './servers.ts';
 import type { Enrolment, Server, ServerKey, Token } from './store.ts';
 import { fingerprintOfToken, hashToken } from './tokens.ts';
+import { unlessWeak } from './weak-keys.ts';
 
 /**
  * Takes the key of a host that has a token: registers the server where there is none of the token's name, else brings the
  * key in as that server's policy says. The same token with the same key is answered alike for as long as it is good, since
- * an answer may get lost. Throws a Refusal: token_refused, key_exists.
+ * an answer may get lost. Throws a Refusal: token_refused, key_exists, key_invalid.
  */
 export async function enroll(hub: Pick<Hub, 'store' | 'now' | 'serviceId'>, asked: Enrollment, address: string): Promise<Enrolled> {
   const secret = readToken(asked.token)?.secret;
   if (secret === undefined) throw new Refusal('token_refused', 'This is no token, or not a whole one.');
+  unlessWeak(asked.sha256);
   const now = hub.now();
   let enrolled: Server | undefined;
   try {

@@ -14,7 +14,7 @@ import { addressOf, bodyOf, headersOf, onlyPost, smallBody } from './requests.ts
 import { lackOf } from './scopes.ts';
 import { fingerprintOf, hashKey, rfc3339 } from './servers.ts';
 import { type AuditEntry, MINT_KEPT_MS, type Mint, type ServerKey } from './store.ts';
-import { isWeakHash } from './weak-keys.ts';
+import { unlessWeak } from './weak-keys.ts';
 
 /** The routes by which an agent replaces its own key: register, mint, retire. */
 export function mountKeys(app: Hono, hub: Hub, gate: Gate): void {
@@ -55,11 +55,7 @@ class KeysApi {
         throw new Refusal('key_invalid', 'A credential has a key pair: register the public half of one.');
       }
       if (!('sha256' in body)) throw new Refusal('key_invalid', 'A server has an API key: register the SHA-256 of one.');
-      if (isWeakHash(body.sha256))
-        throw new Refusal(
-          'key_invalid',
-          'This is the SHA-256 of nothing, or of a placeholder: was a variable empty? Make 32 random bytes.',
-        );
+      unlessWeak(body.sha256);
       const outcome = await this.#change(c, caller, 'key.register', (keys, asking, now) => {
         const known = keys.find((key) => key.hash === body.sha256);
         if (known && works(known, now)) return undefined;

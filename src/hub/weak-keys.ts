@@ -1,3 +1,4 @@
+import { Refusal } from './problems.ts';
 import { hashKey } from './servers.ts';
 
 /** What stands in examples, or comes of a variable that was empty; with and without the line end that `echo` adds. */
@@ -31,5 +32,8 @@ const REPEATED = ['0', '1', 'a', 'f', 'x'].map((character) => character.repeat(6
 
 const HASHES: ReadonlySet<string> = new Set([...WORDS, ...MORE, ...REPEATED].flatMap((word) => [hashKey(word), hashKey(`${word}\n`)]));
 
-/** Whether a SHA-256 (hex) is that of a text which everybody would try first, or which no agent can send. */
-export const isWeakHash = (hash: string): boolean => HASHES.has(hash);
+/** Throws a Refusal (400) for the SHA-256 (hex) of a text that everybody would try first, or that no agent can send. */
+export function unlessWeak(hash: string): void {
+  if (!HASHES.has(hash)) return;
+  throw new Refusal('key_invalid', 'This is the SHA-256 of nothing, or of a placeholder: was a variable empty? Make 32 random bytes.');
+}

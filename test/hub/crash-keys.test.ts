@@ -53,7 +53,7 @@ function post(port: number, ca: string, route: string, key: string, body: object
   });
 }
 
-it('a hub that is killed in the middle of key changes leaves exactly one of the old and the new key', async () => {
+it('a hub that is killed in the middle of key changes leaves exactly one of the old and the new key', { timeout: 180_000 }, async () => {
   let port = await startHub();
   const ca = readFileSync(join(folder.path, 'ca.pem'), 'utf8');
   let { key } = JSON.parse(
@@ -98,7 +98,9 @@ it('a hub that is killed in the middle of key changes leaves exactly one of the 
   await store.close();
 });
 
-it('several processes that change keys of one database at once write one chain, and lose none of their changes', async () => {
+it('several processes that change keys of one database at once write one chain, and lose none of their changes', {
+  timeout: 180_000,
+}, async () => {
   const sources = new URL('../../src/hub/', import.meta.url).href;
   const code = `
     const { SqliteStore } = await import('${sources}sqlite-store.ts');

@@ -100,7 +100,7 @@ describe('server, key and user', () => {
     }
   });
 
-  it('neither keep nor repeat a key that was pasted where a name or a file belongs', async () => {
+  it('neither keep nor repeat a key that was pasted where a name or a file belongs', { timeout: 180_000 }, async () => {
     expect((await scoutHub(['server', 'add', 'web-1', '--policy', 'multi', ...data])).status).toBe(0);
     const key = randomBytes(32).toString('hex');
     const file = join(folder.path, 'none');
