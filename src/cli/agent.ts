@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import type { Verb } from './program.ts';
 
 /**
@@ -9,10 +10,16 @@ export async function main(argv: string[]): Promise<void> {
     const { becomeDaemon } = await import('../agent/process.ts');
     return becomeDaemon(argv.slice(1));
   }
-  const { createProgram, runProgram } = await import('./program.ts');
+  const { runProgram } = await import('./program.ts');
+  await runProgram(await agentProgram(needed(argv)), argv);
+}
+
+/** The program as the option parser knows it, with these verbs; with all of them, what manual and completion are made from. */
+export async function agentProgram(load = everything()): Promise<Command> {
+  const { createProgram } = await import('./program.ts');
   const program = createProgram('scout-agent', 'Watches this host and reports to a service; its key is replaced without a gap.');
-  for (const { verb } of await Promise.all(needed(argv).map((load) => load()))) verb(program);
-  await runProgram(program, argv);
+  for (const { verb } of await Promise.all(load.map((one) => one()))) verb(program);
+  return program;
 }
 
 /** The program without a verb: its options, among them `--check-config` and `--daemon`. */
@@ -36,16 +43,20 @@ const VERBS: Record<string, () => Promise<{ verb: Verb }>> = {
   audit: () => import('./agent/audit.ts'),
   doctor: () => import('./agent/doctor.ts'),
   bundle: () => import('./agent/bundle.ts'),
+  completion: () => import('./agent/completion.ts'),
   'resolve-config': () => import('./agent/resolve.ts'),
 };
 
-/**
- * What these arguments call for: one verb, the program itself, or, for help and mistakes, all there is. The root comes
- * last: a verb would inherit that it takes words it does not know.
- */
-function needed(argv: string[]): (() => Promise<{ verb: Verb }>)[] {
+type Load = () => Promise<{ verb: Verb }>;
+
+/** All there is. The root comes last: a verb would inherit that it takes words it does not know. */
+const everything = (): Load[] => [...Object.values(VERBS), ROOT];
+
+/** What these arguments call for: one verb, the program itself, or, for help, mistakes and completion, all there is. */
+function needed(argv: string[]): Load[] {
+  if (argv[0] === 'completion') return everything();
   const named = Object.hasOwn(VERBS, argv[0] ?? '') && VERBS[argv[0] as string];
   if (named) return [named, ROOT];
   if (argv.includes('--check-config') || argv.includes('--daemon')) return [ROOT];
-  return [...Object.values(VERBS), ROOT];
+  return everything();
 }
