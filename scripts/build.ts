@@ -1,52 +1,95 @@
 /** Builds dist/agent and dist/hub: one bundle a program, split where a module is imported only when used. */
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-rmSync(`${root}dist`, { recursive: true, force: true });
 
-for (const name of ['agent', 'hub']) {
-  await build({
+/** The library packages that went into a bundle, by name. */
+export type Libraries = Set<string>;
+
+export interface Build {
+  /** Where the bundles go; emptied before. */
+  out: string;
+  /** Version that the programs name as theirs; that of package.json unless given. */
+  version?: string;
+}
+
+/** Builds both programs into `out`/agent and `out`/hub, and tells which libraries are inside each. */
+export async function bundle({ out, version }: Build): Promise<Record<'agent' | 'hub', Libraries>> {
+  const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string };
+  const plugins = [versionOf(version ?? manifest.version)];
+  const inside = { agent: new Set<string>(), hub: new Set<string>(['uplot']) };
+  rmSync(out, { recursive: true, force: true });
+
+  for (const name of ['agent', 'hub'] as const) {
+    const { metafile } = await build({
+      absWorkingDir: root,
+      entryPoints: { main: `src/cli/${name}.ts` },
+      outdir: `${out}/${name}`,
+      bundle: true,
+      splitting: true,
+      minify: true,
+      keepNames: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node26',
+      legalComments: 'none',
+      // CommonJS libraries inside an ES module bundle still ask for `require`. A long name: short ones the minifier gives out itself.
+      banner: {
+        js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
+      },
+      logLevel: 'warning',
+      metafile: true,
+      plugins,
+    });
+    for (const library of librariesIn(metafile.inputs)) inside[name].add(library);
+  }
+
+  // The daemon by itself, as CommonJS: the loader of ES modules alone would cost it about 1.5 MB of private memory. What
+  // it never uses of pino and of the collectors for other systems stays out.
+  const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { main: `src/cli/${name}.ts` },
-    outdir: `dist/${name}`,
+    entryPoints: ['src/agent/daemon.ts'],
+    outfile: `${out}/agent/daemon.cjs`,
     bundle: true,
-    splitting: true,
     minify: true,
     keepNames: true,
-    format: 'esm',
+    format: 'cjs',
     platform: 'node',
     target: 'node26',
     legalComments: 'none',
-    // CommonJS libraries inside an ES module bundle still ask for `require`. A long name: short ones the minifier gives out itself.
-    banner: { js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);" },
+    define: { 'import.meta.url': 'undefined' },
+    external: ['systeminformation'],
     logLevel: 'warning',
+    metafile: true,
+    plugins,
   });
+  for (const library of librariesIn(metafile.inputs)) inside.agent.add(library);
+
+  // What the hub's pages load stands beside its bundle (src/hub/pages/assets.ts).
+  cpSync(`${root}src/hub/pages/assets`, `${out}/hub/assets`, { recursive: true });
+  for (const [from, to] of [
+    ['uPlot.iife.min.js', 'uplot.js'],
+    ['uPlot.min.css', 'uplot.css'],
+  ])
+    cpSync(`${root}node_modules/uplot/dist/${from}`, `${out}/hub/assets/${to}`);
+  return inside;
 }
 
-// The daemon by itself, as CommonJS: the loader of ES modules alone would cost it about 1.5 MB of private memory. What
-// it never uses of pino and of the collectors for other systems stays out.
-await build({
-  absWorkingDir: root,
-  entryPoints: ['src/agent/daemon.ts'],
-  outfile: 'dist/agent/daemon.cjs',
-  bundle: true,
-  minify: true,
-  keepNames: true,
-  format: 'cjs',
-  platform: 'node',
-  target: 'node26',
-  legalComments: 'none',
-  define: { 'import.meta.url': 'undefined' },
-  external: ['systeminformation'],
-  logLevel: 'warning',
-});
+/** package.json as the programs see it: its version and nothing else. */
+function versionOf(version: string): Plugin {
+  return {
+    name: 'version',
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /[\\/]package\.json$/ }, ({ path }) =>
+        path === `${root}package.json` ? { contents: JSON.stringify({ version }), loader: 'json' } : undefined,
+      ),
+  };
+}
 
-// What the hub's pages load stands beside its bundle (src/hub/pages/assets.ts).
-cpSync(`${root}src/hub/pages/assets`, `${root}dist/hub/assets`, { recursive: true });
-for (const [from, to] of [
-  ['uPlot.iife.min.js', 'uplot.js'],
-  ['uPlot.min.css', 'uplot.css'],
-])
-  cpSync(`${root}node_modules/uplot/dist/${from}`, `${root}dist/hub/assets/${to}`);
+function librariesIn(inputs: object): string[] {
+  return Object.keys(inputs).flatMap((path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []);
+}
+
+if (import.meta.main) await bundle({ out: `${root}dist` });

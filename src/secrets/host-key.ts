@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fchmodSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { isMounted } from '../config/permissions.ts';
@@ -8,6 +8,9 @@ import { detailOf, type ErrorCode, type Params, ScoutError } from '../support/er
 import { recordOf } from './machines.ts';
 
 const BYTES = 32;
+
+/** SetCredential=host.key: in the unit, since a credential whose file is missing would keep the agent from starting. */
+const NONE = 'none';
 
 /** Whose host key, on which machine. */
 export interface Where {
@@ -26,7 +29,7 @@ export function findHostKey(where: Where): string {
   const { CREDENTIALS_DIRECTORY: folder } = where.env;
   if (where.env.SCOUT_HOST_KEY_FILE) return ownHostKey(where);
   const handed = folder && path.join(folder, 'host.key');
-  if (handed && isThere(handed)) return handed;
+  if (handed && isHanded(handed)) return handed;
   const own = ownHostKey(where);
   const system = systemHostKey(where);
   return !isThere(own) && isThere(system) ? system : own;
@@ -118,6 +121,15 @@ function ownHostKey(where: Where): string {
  */
 function isGuarded(file: string): boolean {
   return process.platform === 'win32' || /^\/run\/(user\/\d+\/)?credentials\//.test(file) || isMounted(file);
+}
+
+/** Whether systemd handed a host key over, and not the word that the unit sets where there is none. */
+function isHanded(file: string): boolean {
+  try {
+    return statSync(file).size !== NONE.length || readFileSync(file, 'latin1') !== NONE;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
 }
 
 /** Also true of what this user may not look at. */

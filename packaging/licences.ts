@@ -1,0 +1,36 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './root.ts';
+
+/**
+ * The copyright file of a package: our licence, and the whole text of that of Node and of each library that its bundle
+ * holds. Throws where a library brings no licence.
+ */
+export function copyright(libraries: ReadonlySet<string>, node: string): string {
+  const parts = [...libraries].sort().map((name) => {
+    const folder = join(root, 'node_modules', name);
+    const { version, license, homepage } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    return part(`${name} ${version} (${license})`, homepage, licenceIn(folder));
+  });
+  const { version } = JSON.parse(readFileSync(join(node, 'package.json'), 'utf8'));
+  return `scout-agent
+===========
+
+Copyright: the authors of scout-agent.
+Licence: Apache License, Version 2.0; on Debian systems its text is in /usr/share/common-licenses/Apache-2.0.
+
+What follows is inside this package besides: the libraries of its bundle, and Node.js with all that it carries.
+
+${parts.join('\n')}
+${part(`Node.js ${version}, as published by its project`, 'https://nodejs.org/', licenceIn(node))}`;
+}
+
+function part(title: string, homepage: string | undefined, text: string): string {
+  return `${'-'.repeat(78)}\n${title}\n${homepage ? `${homepage}\n` : ''}${'-'.repeat(78)}\n\n${text.trim()}\n`;
+}
+
+function licenceIn(folder: string): string {
+  const name = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+  if (!name) throw new Error(`${folder} brings no licence`);
+  return readFileSync(join(folder, name), 'utf8').replaceAll('\r\n', '\n');
+}
