@@ -104,6 +104,9 @@ describe('the host key', () => {
     writeFileSync(path.join(folder, 'host.key'), '');
     expect(findHostKey({ ...where, env: { CREDENTIALS_DIRECTORY: folder } })).toBe(path.join(folder, 'host.key'));
     expect(findHostKey({ ...where, env: { CREDENTIALS_DIRECTORY: folder, SCOUT_HOST_KEY_FILE: '/x/k' } })).toBe('/x/k');
+    // The unit's word for none.
+    writeFileSync(path.join(folder, 'host.key'), 'none');
+    expect(findHostKey({ ...where, env: { CREDENTIALS_DIRECTORY: folder } })).toBe(file);
     const user: Where = { uid: 1000, env: { XDG_CONFIG_HOME: path.join(root, 'home') }, root };
     // Root's is named, so that the error says why it does not help; sealing makes the user's own.
     expect(findHostKey(user)).toBe(file);
