@@ -52,7 +52,7 @@ export async function buildDeb(deb: Deb): Promise<string> {
   tree.file('DEBIAN/control', control(deb, size));
   tree.file('DEBIAN/md5sums', sums.join(''));
   tree.file('DEBIAN/conffiles', program.conffiles.map(([, place]) => `/${place}\n`).join(''));
-  for (const script of ['postinst', 'prerm', 'postrm'])
+  for (const script of ['preinst', 'postinst', 'prerm', 'postrm'])
     tree.copy(join(root, `packaging/deb/${program.name}.${script}`), `DEBIAN/${script}`, 0o755);
   tree.date(date);
   const path = join(out, `${program.name}_${version}-1_${architecture}.deb`);

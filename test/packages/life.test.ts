@@ -60,6 +60,15 @@ describe.skipIf(against)(`the life of the packages${against ? ` (${against})` : 
     expect(machine.run('scout-agent', '--version')).toBe(`${OLD}\n`);
   });
 
+  it('the second command enrols it and starts it: the first heartbeat is accepted', async () => {
+    const token = machine.run('scout-hub', 'token', 'create', '--server', 'web-0');
+    machine.sh('scout-agent enroll https://127.0.0.1:8443 && systemctl start scout-agent', token);
+    const list = () => JSON.parse(machine.run('scout-hub', 'server', 'list', '--json')) as { name: string; accepted: number }[];
+    await until('its first heartbeat', () => list().some(({ name, accepted }) => name === 'web-0' && accepted > 0));
+    expect(machine.run('stat', '-c', '%a %U:%G', CONFIG)).toBe('640 root:scout-agent\n');
+    machine.sh(`systemctl stop scout-agent; rm -r ${CONFIG} /var/lib/scout-agent/*`);
+  });
+
   it('the first heartbeat is accepted once the key is in the configuration', async () => {
     const added = JSON.parse(machine.run('scout-hub', 'server', 'add', 'web-1', '--json'));
     key = added.key;

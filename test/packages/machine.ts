@@ -116,15 +116,14 @@ export class Machine {
   }
 }
 
-/** Waits until something holds; fails with its name after half a minute. What throws does not hold yet. */
+/** Waits until something holds; fails with its name after 40 s. What throws does not hold yet. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
+  for (const end = performance.now() + 40_000; performance.now() < end; await sleep(100)) {
     try {
       if (holds()) return;
     } catch {
       // Not yet.
     }
-    await sleep(100);
   }
   throw new Error(`waited in vain for ${what}`);
 }
