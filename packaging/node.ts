@@ -22,11 +22,11 @@ export function pinnedNode(architecture: Architecture, cache: string): string {
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, '.fetch-'));
   try {
-    execFileSync('npm', ['pack', `${name}@${version}`, '--pack-destination', work], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync('npm', ['pack', `${name}@${version}`, '--silent', '--pack-destination', work], { stdio: ['ignore', 'ignore', 'inherit'] });
     const archive = join(work, `${name}-${version}.tgz`);
     const found = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;
     if (found !== integrity) throw new Error(`${name} ${version} is not the one in package-lock.json: its checksum is ${found}`);
-    execFileSync('tar', ['-xzf', archive, '-C', work, 'package']);
+    execFileSync('tar', ['-xzf', archive, '-C', work, 'package/package.json', 'package/LICENSE', 'package/bin/node']);
     renameSync(join(work, 'package'), kept);
     return kept;
   } finally {

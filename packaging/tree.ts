@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, lstatSync, lutimesSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, lstatSync, lutimesSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -16,6 +16,7 @@ export class Tree {
   }
 
   directory(path: string, mode = 0o755): void {
+    this.#parent(path);
     mkdirSync(this.at(path), { recursive: true });
     chmodSync(this.at(path), mode);
   }
@@ -46,11 +47,6 @@ export class Tree {
     }
   }
 
-  link(path: string, to: string): void {
-    this.#parent(path);
-    symlinkSync(to, this.at(path));
-  }
-
   /** Paths of all files, sorted, from the root of the package. */
   files(below = ''): string[] {
     return readdirSync(this.at(below), { withFileTypes: true })
@@ -70,7 +66,7 @@ export class Tree {
 
   #parent(path: string): void {
     const parent = dirname(path);
-    if (parent === '.' || parent === '/') return;
+    if (path === '' || parent === '.' || parent === '/') return;
     this.#parent(parent);
     try {
       mkdirSync(this.at(parent));
