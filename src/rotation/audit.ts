@@ -23,7 +23,7 @@ export interface Audited {
   fault?: AuditFault;
 }
 
-export interface AuditFault {
+interface AuditFault {
   /** Number of the line in the file, from 1. */
   at: number;
   detail: string;

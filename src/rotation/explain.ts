@@ -3,7 +3,7 @@ import { type Known, nextText, whatText } from './explain-states.ts';
 import type { Policy, RotationState, Source } from './journal.ts';
 
 /** A kept key, without anything secret. Times are RFC 3339. */
-export interface ExplainedKey {
+interface ExplainedKey {
   slot: KeySlot;
   fingerprint: string;
   origin: KeptKey['origin'];

@@ -18,7 +18,7 @@ import { settle } from './retire.ts';
  */
 
 /** How long the agent may be kept from sending; it lapses by itself, since whoever holds it may die. */
-export const HOLD_MS = 60_000;
+const HOLD_MS = 60_000;
 
 export interface Turn {
   world: World;

@@ -14,7 +14,7 @@ export interface Link {
 }
 
 /** `prev` of the first line. */
-export const CHAIN_START = '0'.repeat(64);
+const CHAIN_START = '0'.repeat(64);
 
 /** An entry as the line that follows `before`. */
 export function link<Entry extends object>(entry: Entry, before: Pick<Link, 'seq' | 'hash'> | null): Entry & Link {

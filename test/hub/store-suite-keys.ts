@@ -15,7 +15,7 @@ import { faultOf, type Link } from '../../src/support/chain.ts';
 import { hash, incoming, registered } from './store-suite.ts';
 
 /** A further key of a server. */
-export function anotherKey(serverId: string, over: Partial<ServerKey> = {}): ServerKey {
+function anotherKey(serverId: string, over: Partial<ServerKey> = {}): ServerKey {
   return { ...registered('x').key, serverId, hash: hash(), createdAt: 2_000, ...over };
 }
 

@@ -7,7 +7,7 @@ import type { Policy } from '../../src/rotation/journal.ts';
  * then has the code walk the same ways.
  */
 
-export type Journal = 'none' | 'INTENT' | 'STAGED' | 'PROVEN' | 'COMMITTED' | 'ADOPTED' | 'RETIRING';
+type Journal = 'none' | 'INTENT' | 'STAGED' | 'PROVEN' | 'COMMITTED' | 'ADOPTED' | 'RETIRING';
 type Key = 'old' | 'new';
 
 /** Everything that outlives a process. */
@@ -33,7 +33,7 @@ export interface Moment {
   held: boolean;
 }
 
-export const START: Moment = {
+const START: Moment = {
   durable: { journal: 'none', alive: ['old'], configured: 'old', kept: ['old'], told: 'old' },
   done: [],
   fresh: true,
