@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, randomBytes } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
+import { makeAuthority, makeLeaf } from '../../src/hub/tls/certificates.ts';
 import { AGENT } from '../helpers/programs.ts';
-import type { Hunt } from './hunt.ts';
+import { type Hunt, together } from './hunt.ts';
 
 /* The commands that read a configuration once, over good ones and over every mistake that people make with a key. */
 
@@ -61,19 +62,19 @@ const MISTAKES: [name: string, extension: string, text: (hunt: Hunt, key: string
 
 /** `--check-config` and its neighbours over every mistake. Returns how many there were. */
 export async function mistakes(hunt: Hunt): Promise<number> {
-  for (const [name, extension, text] of MISTAKES) {
+  await together(MISTAKES, async ([name, extension, text]) => {
     const key = hunt.needles.key(`mistake ${name}`);
     const password = hunt.needles.password(`mistake ${name}`, 'proxy password');
     const file = configuration(hunt, `${name}.${extension}`, text(hunt, key, password));
     const label = `mistake ${name}.${extension}`;
     for (const args of [['--check-config'], ['--check-config', '--json'], ['run'], ['config', 'show']])
       await hunt.agent(label, [...args, '--config', file]);
-  }
+  });
   return MISTAKES.length;
 }
 
-/** Good configurations, of each kind of secret, and what else reads them. Returns the exit statuses by label. */
-export async function readers(hunt: Hunt): Promise<Record<string, unknown>> {
+/** Good configurations, of each kind of secret, and what else reads them; `own` is a key that the hub takes. Returns the exit statuses by label. */
+export async function readers(hunt: Hunt, own: string): Promise<Record<string, unknown>> {
   const { needles } = hunt;
   const statuses: Record<string, unknown> = {};
   const ran = async (label: string, ...rest: [string[], Parameters<Hunt['agent']>[2]?]) => {
@@ -85,7 +86,10 @@ export async function readers(hunt: Hunt): Promise<Record<string, unknown>> {
   const good = configuration(hunt, 'good.yml', yaml(hunt, key, `proxy: ${proxy}\n`));
   await ran('check good', ['--check-config', '--config', good]);
   await ran('check good online', ['--check-config', '--online', '--config', good]);
-  for (const verb of ['config show', 'sample --json', 'inventory', 'outbox stats', 'outbox verify', 'status', 'heartbeat --json', 'stop'])
+  const online = configuration(hunt, 'online.yml', yaml(hunt, own));
+  for (const args of [['--check-config', '--online'], ['--check-config', '--online', '--json'], ['heartbeat']])
+    await ran(`${args.join(' ')}, good`, [...args, '--config', online]);
+  for (const verb of ['config show', 'sample --json', 'outbox stats', 'outbox verify', 'status', 'heartbeat --json', 'stop'])
     await ran(verb, [...verb.split(' '), '--config', good]);
   await ran('config schema', ['config', 'schema']);
 
@@ -107,18 +111,21 @@ export async function readers(hunt: Hunt): Promise<Record<string, unknown>> {
     .join('\n');
   await ran('check broken private key', ['--check-config', '--config', jwt(broken)]);
 
-  const { createPrivateKey } = await import('node:crypto');
+  const authority = makeAuthority('clients', Date.now() - 86_400_000);
   for (const [name, right] of [
     ['right', true],
     ['wrong', false],
   ] as const) {
-    const client = needles.privateKey(`client key, ${name}`);
+    const client = makeLeaf(authority, 'clients', [name], Date.now());
+    needles.addPrivateKey(`client key, ${name}`, client.key);
     const passphrase = needles.password(name, 'TLS passphrase');
     const cipher = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: right ? passphrase : 'another' } as const;
-    const pem = configuration(hunt, `client-${name}.pem`, createPrivateKey(client.pem).export(cipher).toString());
-    const tls = `tls: {ca_file: ${hunt.path('hub/ca.pem')}, cert_file: ${hunt.path('hub/ca.pem')}, key_file: ${pem}, key_passphrase: "${passphrase}"}\n`;
-    const file = configuration(hunt, `client-${name}.yml`, yaml(hunt, needles.key(`client ${name}`), tls));
-    await ran(`check client key, ${name} passphrase`, ['--check-config', '--online', '--config', file]);
+    const pem = configuration(hunt, `client-${name}.pem`, createPrivateKey(client.key).export(cipher).toString());
+    const cert = configuration(hunt, `client-${name}.cert`, client.cert);
+    const tls = `tls: {ca_file: ${hunt.path('hub/ca.pem')}, cert_file: ${cert}, key_file: ${pem}, key_passphrase: "${passphrase}"}\n`;
+    const file = configuration(hunt, `client-${name}.yml`, yaml(hunt, own, tls));
+    for (const args of [['--check-config', '--online'], ['heartbeat'], ['rotate', '--dry-run']])
+      await ran(`${args.join(' ')}, client key with ${name} passphrase`, [...args, '--config', file]);
   }
 
   // From the environment: there everybody with this user's name can read it, and the check says so.
@@ -153,6 +160,18 @@ export async function sealing(hunt: Hunt): Promise<Record<string, unknown>> {
     await hunt.agent('encrypt-value --in-place, given', ['encrypt-value', '--in-place', '--config', file], given),
   );
   note('rewrap', await hunt.agent('rewrap', ['rewrap', '--config', file]));
+  // Another machine id in a namespace of its own, which takes root.
+  if (process.getuid?.() === 0) {
+    const id = hunt.path('cwd', 'machine-id');
+    writeFileSync(id, `${randomBytes(16).toString('hex')}\n`);
+    const through = ['unshare', '-m', 'sh', '-c', `mount --bind '${id}' /etc/machine-id && exec "$@"`, 'sh'];
+    for (const [label, verb] of [
+      ['check, another machine', '--check-config'],
+      ['rewrap, another machine', 'rewrap'],
+      ['check, rewrapped', '--check-config'],
+    ] as const)
+      note(label, await hunt.agent(label, [verb, '--config', file], { through }));
+  }
 
   const token = (
     await hunt.agent('encrypt-value, for another host', ['encrypt-value'], { input: needles.key('sealed, elsewhere') })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { expect } from 'vitest';
+import { ERRORS } from '../../src/support/errors.ts';
 import { HUB } from '../helpers/programs.ts';
 import type { Hunt } from './hunt.ts';
 
@@ -136,7 +137,8 @@ export async function keyCommands(hunt: Hunt): Promise<void> {
       '--role',
       'member',
     ]);
-    expect(done.status).not.toBe(0);
+    expect(done.stderr).toMatch(/^error HUB_PUBLIC_KEY: /);
+    expect(done.status).toBe(ERRORS.HUB_PUBLIC_KEY.exit);
   }
   writeFileSync(file, pem, { mode: 0o600 });
   await hunt.hubCommand('server remove', ['server', 'remove', 'many']);

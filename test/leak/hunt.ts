@@ -225,6 +225,15 @@ export class Hunt {
   }
 }
 
+/** Works through independent jobs, some at a time: most of each is waiting. */
+export async function together<T>(jobs: readonly T[], work: (job: T) => Promise<unknown>, atOnce = 4): Promise<void> {
+  const left = [...jobs];
+  const worker = async () => {
+    for (let job = left.shift(); job !== undefined; job = left.shift()) await work(job);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
 function filesUnder(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => join(folder, name))

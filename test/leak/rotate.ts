@@ -1,8 +1,9 @@
+import { createPrivateKey } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { statusBecomes } from '../helpers/agent-life.ts';
 import { AGENT } from '../helpers/programs.ts';
-import type { Hunt } from './hunt.ts';
+import { type Hunt, together } from './hunt.ts';
 import { ANSWERS, addServer, daemon, Echo, own } from './run.ts';
 
 /* `scout-agent rotate` in all its forms, and in each way in which it fails. */
@@ -92,21 +93,57 @@ export async function refusals(hunt: Hunt): Promise<void> {
   for (const args of [[], ['--mint'], ['--dry-run'], ['--retire-now'], ['--explain']])
     await hunt.agent(`rotate ${args.join(' ')}, away`, ['rotate', ...args, '--config', away]);
 
+  await together([[], ['--json'], ['--mint'], ['--retire-now'], ['--new-key-stdin']], (args) => refused(hunt, args));
+}
+
+/** One form of `rotate` against a service that repeats what it is sent, in each way in which it can refuse. */
+async function refused(hunt: Hunt, args: string[]): Promise<void> {
   const echo = new Echo(hunt);
   const endpoint = await echo.start();
-  const config = own(hunt, 'liar', hunt.needles.key('liar'));
+  const config = own(hunt, `liar${args.join('')}`, hunt.needles.key('liar'));
   writeFileSync(config, readFileSync(config, 'utf8').replace(hunt.bench.endpoint, endpoint).replace(hunt.path('hub/ca.pem'), echo.ca));
   try {
-    for (let turn = 0; turn < ANSWERS; turn += 1)
-      for (const args of [[], ['--json'], ['--mint'], ['--retire-now'], ['--new-key-stdin']]) {
-        echo.turn = turn;
-        const input = hunt.needles.key('pasted to a liar', 'pasted key');
-        const { status } = await hunt.agent(`rotate ${args.join(' ')}, liar`, ['rotate', ...args, '--config', config], { input });
-        expect(status).not.toBe(0);
-      }
+    for (let turn = 0; turn < ANSWERS; turn += 1) {
+      echo.turn = turn;
+      const input = hunt.needles.key('pasted to a liar', 'pasted key');
+      const { status } = await hunt.agent(`rotate ${args.join(' ')}, liar`, ['rotate', ...args, '--config', config], { input });
+      expect(status).not.toBe(0);
+    }
     await hunt.agent('audit show, liar', ['audit', 'show', '--config', config]);
     await hunt.agent('rotate --explain, liar', ['rotate', '--explain', '--config', config]);
   } finally {
     echo.stop();
   }
+}
+
+/** The key pair of an organisation, replaced in each way; returns the exit statuses. */
+export async function pairs(hunt: Hunt): Promise<Record<string, unknown>> {
+  const { needles } = hunt;
+  const statuses: Record<string, unknown> = {};
+  const registered = async (name: string, publicPem: string): Promise<string> => {
+    const file = hunt.path(`conf-${name}.pub`);
+    writeFileSync(file, publicPem);
+    const args = ['credential', 'add', name, '--public-key', file, '--role', 'admin', '--json'];
+    return JSON.parse((await hunt.hubCommand('credential add', args)).stdout).credential_id;
+  };
+  const text = (pem: string) => createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' }).toString('base64url');
+  const first = needles.privateKey('pair');
+  const id = await registered('fleet', first.publicPem);
+  const config = own(hunt, 'pair', 'x');
+  writeFileSync(config, readFileSync(config, 'utf8').replace('key: x', `credential_id: ${id}\n  private_key: ${text(first.pem)}`));
+  const rotate = async (args: string[], input = '') => {
+    const label = `rotate ${args.join(' ')}, pair`;
+    statuses[label] = (await hunt.agent(label, ['rotate', ...args, '--config', config], { input })).status;
+    const made = /private_key: (\S+)/.exec(readFileSync(config, 'utf8'))?.[1] ?? '';
+    needles.addPrivateKey(label, Buffer.from(made, 'base64url'));
+  };
+  for (const args of [['--dry-run'], ['--keypair'], ['--rollback'], ['--json'], ['--retire-now'], ['--explain']]) await rotate(args);
+  for (const name of ['as-pem', 'as-text']) {
+    const given = needles.privateKey(`pair given ${name}`);
+    const input = name === 'as-pem' ? given.pem : text(given.pem);
+    await rotate(['--new-key-stdin', '--credential-id', await registered(name, given.publicPem)], input);
+  }
+  statuses.heartbeat = (await hunt.agent('heartbeat, pair', ['heartbeat', '--json', '--config', config])).status;
+  statuses['audit show'] = (await hunt.agent('audit show, pair', ['audit', 'show', '--config', config])).status;
+  return statuses;
 }

@@ -9,7 +9,7 @@ import { makeAuthority, makeLeaf } from '../../src/hub/tls/certificates.ts';
 import { statusBecomes } from '../helpers/agent-life.ts';
 import { AGENT } from '../helpers/programs.ts';
 import { configuration, yaml } from './check.ts';
-import type { Hunt, Left } from './hunt.ts';
+import { type Hunt, type Left, together } from './hunt.ts';
 
 /* The daemon with everything logged: reporting, refused by a service that repeats what it is sent, stopped, killed, aborted. */
 
@@ -152,8 +152,6 @@ export class Echo {
 /** What a service, or a proxy before it, may send back is not to be believed, nor to be printed. */
 export async function echoed(hunt: Hunt): Promise<number> {
   const { needles } = hunt;
-  const echo = new Echo(hunt);
-  const endpoint = await echo.start();
   const proxy = createPlain().on('connect', (request, socket) => {
     const sent = `${request.headers['proxy-authorization']}`;
     socket.end(`HTTP/1.1 407 ${sent}\r\nProxy-Authenticate: Basic realm="${sent}"\r\n\r\n${sent}`);
@@ -167,36 +165,49 @@ export async function echoed(hunt: Hunt): Promise<number> {
     own(hunt, 'echoed', needles.key('echoed')),
     own(hunt, 'echoed-bearer', `${needles.key('echoed, bearer')}\n  auth: bearer`),
     rewritten(hunt, own(hunt, 'echoed-jwt', 'x'), (text) => text.replace('key: x', jwt)),
-  ].map((file) => rewritten(hunt, file, (text) => text.replace(hunt.bench.endpoint, endpoint).replace(hunt.path('hub/ca.pem'), echo.ca)));
+  ];
   const proxied = own(
     hunt,
     'echoed-proxy',
     needles.key('echoed, proxy'),
     `proxy: "http://me:${encodeURIComponent(password)}@127.0.0.1:${port}"\n`,
   );
+  let asked = 0;
   try {
-    for (const config of [...configs, proxied]) {
-      for (let turn = 0; turn < ANSWERS; turn += 1) {
+    await together([...configs, proxied], async (file) => {
+      asked += await repeated(hunt, file, file === proxied);
+    });
+  } finally {
+    proxy.close();
+    proxy.closeAllConnections();
+  }
+  return asked;
+}
+
+/** One configuration, against each way to refuse; returns how often the service was asked. */
+async function repeated(hunt: Hunt, file: string, isProxied: boolean): Promise<number> {
+  const echo = new Echo(hunt);
+  const endpoint = await echo.start();
+  const toEcho = (text: string) => text.replace(hunt.bench.endpoint, endpoint).replace(hunt.path('hub/ca.pem'), echo.ca);
+  const config = isProxied ? file : rewritten(hunt, file, toEcho);
+  try {
+    for (let turn = 0; turn < ANSWERS; turn += 1) {
+      echo.turn = turn;
+      const agent = await daemon(hunt, `daemon, echoed ${config.split('/').at(-1)}`, config);
+      await statusBecomes(config, ({ destinations }) => destinations.some(({ problem, last_accepted }) => problem ?? last_accepted));
+      await hunt.agent('status, echoed', ['status', '--json', '--config', config]);
+      await agent.end();
+      // Without a daemon the commands ask by themselves.
+      for (const args of [
+        ['heartbeat', '--json'],
+        ['--check-config', '--online', '--json'],
+      ]) {
         echo.turn = turn;
-        const agent = await daemon(hunt, `daemon, echoed ${config.split('/').at(-1)}`, config);
-        await statusBecomes(config, ({ destinations }) => destinations.some(({ problem, last_accepted }) => problem ?? last_accepted));
-        await hunt.agent('status, echoed', ['status', '--json', '--config', config]);
-        await agent.end();
-        // Without a daemon the commands ask by themselves.
-        for (const args of [
-          ['heartbeat', '--json'],
-          ['--check-config', '--online'],
-          ['--check-config', '--online', '--json'],
-        ]) {
-          echo.turn = turn;
-          await hunt.agent(`${args.join(' ')}, echoed`, [...args, '--config', config]);
-        }
+        await hunt.agent(`${args.join(' ')}, echoed`, [...args, '--config', config]);
       }
     }
   } finally {
     echo.stop();
-    proxy.close();
-    proxy.closeAllConnections();
   }
   return echo.asked;
 }
