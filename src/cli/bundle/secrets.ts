@@ -4,8 +4,9 @@ import { PLACES } from '../../config/discover.ts';
 import { openingOf, type ResolveOptions, resolveConfig } from '../../config/resolve.ts';
 import { KEYRING } from '../../credentials/keyring.ts';
 import { SECRET_VALUES } from '../../credentials/values.ts';
+import { SEALED_FIELDS } from '../../secrets/envelope.ts';
 import { findHostKey } from '../../secrets/host-key.ts';
-import { openSecret } from '../../secrets/open.ts';
+import { type Opening, openSecret } from '../../secrets/open.ts';
 
 /** Everything secret that this user can find on this host, and where it could not look. */
 export interface Known {
@@ -58,8 +59,9 @@ export async function knownSecrets({ resolving, file, state, pid }: Sources): Pr
   const keyFiles = new Set<string>();
   for (const path of await configurations(file))
     await attempt(path, async () => {
-      const { words, files } = wordsOf(await text(path), dirname(path));
-      add(...words);
+      const content = await text(path);
+      const { words, files } = wordsOf(content, dirname(path));
+      add(...words, ...sealedIn(content, openingOf(resolving)));
       for (const named of files) keyFiles.add(named);
     });
   for (const path of keyFiles) await attempt(path, async () => add((await text(path)).trim()));
@@ -155,6 +157,17 @@ function parts(address: string | undefined): string[] {
 function inEnvironment(entries: [string, string | undefined][]): string[] {
   const secret = entries.filter(([name, value = '']) => SECRET_NAME.test(name) && value.length >= 8 && !/^(\/|unix:)/.test(value));
   return secret.flatMap(([name, value = '']) => (/proxy/i.test(name) ? parts(value) : [value, ...parts(value)]));
+}
+
+/** What sealed values in a text hold, where they open here; also in a configuration that is not valid for another reason. */
+function sealedIn(content: string, opening: Opening): string[] {
+  const tokens = content.match(/enc:v\d+:[\w:.-]+/g) ?? [];
+  return tokens.flatMap((token) =>
+    SEALED_FIELDS.flatMap((field) => {
+      const opened = openSecret({ label: field, field, text: token }, opening);
+      return opened.ok ? [opened.value, ...parts(opened.value)] : [];
+    }),
+  );
 }
 
 function parsed(content: string): unknown {

@@ -4,6 +4,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { knownSecrets, wordsOf } from '../../../src/cli/bundle/secrets.ts';
+import { sealHere } from '../../../src/secrets/seal.ts';
 
 const folder = mkdtempSync(join(os.tmpdir(), 'scout-secrets-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -75,6 +76,15 @@ describe('the secrets of a configuration', () => {
     const { texts, failed } = await known('damaged.yml', 'interval: 10s\n');
     expect(texts).toContain(key);
     expect(failed.join()).not.toContain(key);
+  });
+
+  it('are behind sealed values, also where the rest is not valid', async () => {
+    const key = fresh();
+    const env = { SCOUT_HOST_KEY_FILE: join(folder, 'sealing.key') };
+    const made = sealHere('api.key', key, { env: { HOME: folder, ...env }, uid: 1 });
+    const token = 'token' in made ? made.token : '';
+    expect(token).toMatch(/^enc:/);
+    expect((await known('sealed.yml', `api:\n  key: ${token}\ninterval: never\n`, env)).texts).toContain(key);
   });
 
   it('are no ordinary words', () => {
