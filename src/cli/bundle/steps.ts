@@ -33,7 +33,7 @@ const LOG_BYTES = 1 << 20;
 const LOG_LINES = 4_000;
 const UNITS = ['scout-agent.service', 'scout-agent-rotate.service', 'scout-agent-rotate.timer'];
 
-/** Everything that a bundle holds, the most telling first: what comes last is left out first. */
+/** Everything that a bundle holds; what comes last is left out first, where time or room run out. */
 export function stepsOf(scene: Scene): Step[] {
   const { options, state, socket, configFile, pid, logFile } = scene;
   const { config } = options;
@@ -60,29 +60,36 @@ export function stepsOf(scene: Scene): Step[] {
   const systemd = existsSync('/run/systemd/system');
   const shown = [...new Set([...(configFile ? [dirname(configFile)] : []), state, dirname(socket)])];
   return [
+    // First what needs neither agent nor state folder, should one of them hang.
+    own('check.json', ['--check-config', '--json', ...all]),
+    own('config.json', ['config', 'show', '--json', ...withConfig]),
+    own('sample.json', ['sample', '--json', ...withConfig]),
+    here('system.txt', 'versions, kernel, memory', system),
+    ...(systemd
+      ? [
+          foreign('units.txt', 'systemctl', 'cat', '--no-pager', ...UNITS),
+          foreign('unit-properties.txt', 'systemctl', 'show', '--no-pager', UNITS[0] as string),
+          foreign(
+            'journal.txt',
+            'journalctl',
+            '--unit=scout-agent*',
+            `--lines=${LOG_LINES}`,
+            '--output=short-iso',
+            '--no-pager',
+            '--quiet',
+          ),
+        ]
+      : []),
     own('doctor.json', ['doctor', '--json', ...all]),
     own('status.json', ['status', '--json', ...all]),
     { ...here('log.txt', `last lines of ${logFile}`, () => lastLines(logFile, LOG_BYTES)), foreign: true },
-    ...(systemd
-      ? [foreign('journal.txt', 'journalctl', '--unit=scout-agent*', `--lines=${LOG_LINES}`, '--output=short-iso', '--no-pager', '--quiet')]
-      : []),
-    own('check.json', ['--check-config', '--json', ...all]),
-    own('config.json', ['config', 'show', '--json', ...withConfig]),
     own('keyring.json', ['rotate', '--explain', '--json', ...withState]),
     own('audit.json', ['audit', 'show', '--json', ...withState]),
     own('audit-verify.json', ['audit', 'verify', '--json', ...withState]),
     own('outbox.json', ['outbox', 'stats', '--json', ...withState]),
     own('outbox-verify.json', ['outbox', 'verify', '--json', ...withState]),
-    own('sample.json', ['sample', '--json', ...withConfig]),
-    here('system.txt', 'versions, kernel, memory', system),
     here('limits.txt', 'limits, memory and control group of the agent', async () => limits(await pid())),
     here('files.txt', `names, modes, owners and sizes in ${shown.join(', ')}`, () => listing(shown)),
-    ...(systemd
-      ? [
-          foreign('units.txt', 'systemctl', 'cat', '--no-pager', ...UNITS),
-          foreign('unit-properties.txt', 'systemctl', 'show', '--no-pager', UNITS[0] as string),
-        ]
-      : []),
   ];
 }
 
