@@ -210,6 +210,8 @@ function complete(context: Context, parsed: Parsed, options: ResolveOptions): Co
 
 /** Root looks at the files on behalf of the agent's user, to whom the state folder belongs: that one's group may read them. */
 function admitAgent(context: Context, state: string): void {
+  // Without need that folder is not looked at: it may lie on a mount that hangs.
+  if (!context.problems.some(({ code }) => code === 'CONFIG_PERMISSIONS')) return;
   const agent = existsSync(state) ? ownerOf(state) : undefined;
   if (!agent) return;
   context.problems = context.problems.flatMap((one) =>
