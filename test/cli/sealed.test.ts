@@ -206,6 +206,13 @@ describe('encrypt-value', () => {
     const next = canary();
     await agent(['encrypt-value', '--in-place', '--config', file], next);
     expect((await check(file)).print).toBe(fingerprint(next));
+    // What can be no key, such as the rest of a script, does not take the place of one that works.
+    const sealed = readFileSync(file, 'utf8');
+    expect(await agent(['encrypt-value', '--in-place', '--config', file], 'systemctl restart scout-agent\necho done\n')).toMatchObject({
+      status: 78,
+      stderr: expect.stringContaining('KEY_WHITESPACE'),
+    });
+    expect(readFileSync(file, 'utf8')).toBe(sealed);
     nothingShown(file);
   });
 

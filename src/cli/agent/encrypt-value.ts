@@ -42,6 +42,7 @@ async function inPlace(field: string, resolve: ResolveOptions, where: Opening): 
   const { value: current, file } = target;
   const place = target.format === 'text' ? file : `${file}:${target.line}:${target.column}`;
 
+  if (given) await checkForm(field, given, resolve);
   let text = given || current;
   const opened = openSecret({ label: field, field, text: current }, where, { file, line: target.line, column: target.column });
   if (isSealed(current)) {
@@ -60,6 +61,25 @@ async function inPlace(field: string, resolve: ResolveOptions, where: Opening): 
 scout-agent, then restart it once):
   [Service]
   LoadCredential=host.key:${findHostKey(where)}`);
+}
+
+/**
+ * Refuses what can be no such secret, before it takes the place of one that works: the rest of a script, for one, where
+ * a shell reads its commands from the same stdin.
+ */
+async function checkForm(field: string, text: string, resolve: ResolveOptions): Promise<void> {
+  const [{ resolveConfig }, { checkKey }, { parsePrivateKey }, { isSealed }] = await Promise.all([
+    import('../../config/resolve.ts'),
+    import('../../credentials/key.ts'),
+    import('../../credentials/private-key.ts'),
+    import('../../secrets/envelope.ts'),
+  ]);
+  if (isSealed(text)) return;
+  if (field === 'api.private_key') parsePrivateKey(text, field);
+  if (field !== 'api.key') return;
+  const format = resolveConfig(resolve).config?.api.key_format;
+  const [fault] = checkKey(field, text, format === 'hex64' ? 'hex64' : 'opaque');
+  if (fault) fail(fault);
 }
 
 /** The token for a value; what came of making it is told on stderr. */

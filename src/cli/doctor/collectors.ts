@@ -96,5 +96,5 @@ function deniedRemedy(path: string, { proc, sys }: Pick<Host, 'proc' | 'sys'>): 
     return `${path} is hidden from this user: mount /proc without hidepid=, or with gid=GROUP and SupplementaryGroups=GROUP in the unit; in a container unmask it (--security-opt systempaths=unconfined); ${again}.`;
   if (path.startsWith(`${sys}/`))
     return `${path} is for root: allow it to a group (a rule of udev: GROUP=, MODE=0440), add SupplementaryGroups= to the unit, ${again}.`;
-  return `Let the user of the agent read it (setfacl -m u:scout-agent:rX ${path || 'PATH'}), or give the unit AmbientCapabilities=CAP_DAC_READ_SEARCH; ${again}.`;
+  return `Let the user of the agent read it (setfacl -m u:scout-agent:rX ${path || 'PATH'}), or give the unit CAP_DAC_READ_SEARCH in AmbientCapabilities= and CapabilityBoundingSet=, with PrivateUsers=no; ${again}.`;
 }
