@@ -175,7 +175,9 @@ export async function echoed(hunt: Hunt): Promise<number> {
   let asked = 0;
   try {
     await together([...configs, proxied], async (file) => {
-      asked += await repeated(hunt, file, file === proxied);
+      // Not in one line: it would add to what stood there before the wait.
+      const count = await repeated(hunt, file, file === proxied);
+      asked += count;
     });
   } finally {
     proxy.close();
