@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -102,7 +103,8 @@ export class Echo {
     const authority = makeAuthority('echo', Date.now() - 86_400_000);
     const leaf = makeLeaf(authority, 'echo', ['127.0.0.1'], Date.now());
     this.#hunt = hunt;
-    this.ca = hunt.path('echo.pem');
+    // Its own: several stand side by side, each with another authority.
+    this.ca = hunt.path(`echo-${randomBytes(4).toString('hex')}.pem`);
     writeFileSync(this.ca, authority.cert);
     this.#server = createServer({ cert: leaf.cert, key: leaf.key }, (request, response) => this.#answer(request, response));
   }
