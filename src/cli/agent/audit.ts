@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
 import type { AuditEntry, Audited } from '../../rotation/audit.ts';
 import { EXIT, ScoutError } from '../../support/errors.ts';
 import { out, table } from '../output.ts';
-import { example, type Verb } from '../program.ts';
+import type { Verb } from '../program.ts';
+import { storedOptions } from './run-options.ts';
 import { findPlaces } from './running.ts';
 
 interface Options {
@@ -18,19 +18,11 @@ const ATTEMPTS = 5;
 /** `audit verify` and `audit show`: both read only. */
 export const verb: Verb = (program) => {
   const audit = program.command('audit').description("see what happened to this host's key, and that nobody edited the log of it");
-  common(audit.command('verify').description('check each line, and that none is missing'), 'scout-agent audit verify').action(verify);
-  common(audit.command('show').description('print the log'), 'scout-agent audit show --json').action(show);
-};
-
-function common(command: Command, line: string): Command {
-  return example(
-    command
-      .option('--config <path>', 'read this configuration')
-      .option('--state-dir <dir>', 'folder of the log')
-      .option('--json', 'print one JSON document'),
-    line,
+  storedOptions(audit.command('verify').description('check each line, and that none is missing'), 'log', 'scout-agent audit verify').action(
+    verify,
   );
-}
+  storedOptions(audit.command('show').description('print the log'), 'log', 'scout-agent audit show --json').action(show);
+};
 
 async function verify(options: Options): Promise<void> {
   const folder = await findFolder(options);

@@ -1,11 +1,11 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
 import type { OutboxStats } from '../../delivery/inspect.ts';
 import { formatBytes } from '../../support/durations.ts';
 import { detailOf, EXIT, ScoutError } from '../../support/errors.ts';
 import { out, table } from '../output.ts';
-import { example, type Verb } from '../program.ts';
+import type { Verb } from '../program.ts';
+import { storedOptions } from './run-options.ts';
 import { findPlaces } from './running.ts';
 
 interface Options {
@@ -17,19 +17,11 @@ interface Options {
 /** `outbox verify` and `outbox stats`: both read only, with or without a running agent. */
 export const verb: Verb = (program) => {
   const outbox = program.command('outbox').description('look into the store of heartbeats that wait for delivery');
-  common(outbox.command('verify').description('check every heartbeat it holds'), 'scout-agent outbox verify').action(verify);
-  common(outbox.command('stats').description('count what it holds'), 'scout-agent outbox stats --json').action(stats);
-};
-
-function common(command: Command, line: string): Command {
-  return example(
-    command
-      .option('--config <path>', 'read this configuration')
-      .option('--state-dir <dir>', 'folder of the outbox')
-      .option('--json', 'print one JSON document'),
-    line,
+  storedOptions(outbox.command('verify').description('check every heartbeat it holds'), 'outbox', 'scout-agent outbox verify').action(
+    verify,
   );
-}
+  storedOptions(outbox.command('stats').description('count what it holds'), 'outbox', 'scout-agent outbox stats --json').action(stats);
+};
 
 async function verify(options: Options): Promise<void> {
   const path = await findOutbox(options);

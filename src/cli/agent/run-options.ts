@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { example } from '../program.ts';
 
 /** Options of `run`, which `--daemon` and `heartbeat` hand on to it. */
 export interface RunOptions {
@@ -16,6 +17,17 @@ export function folderOptions(command: Command): Command {
     .option('--config <path>', 'read this configuration')
     .option('--state-dir <dir>', 'folder of the outbox and all else that must survive')
     .option('--runtime-dir <dir>', 'folder of the control socket');
+}
+
+/** Declares the options of a verb that reads what lies in the state folder, `what` of it; `line` is its example. */
+export function storedOptions(command: Command, what: string, line: string): Command {
+  return example(
+    command
+      .option('--config <path>', 'read this configuration')
+      .option('--state-dir <dir>', `folder of the ${what}`)
+      .option('--json', 'print one JSON document'),
+    line,
+  );
 }
 
 /** Declares where an agent logs, and how much. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { tempFolder } from '../../hub/helpers.ts';
-import { scoutHub } from './helpers.ts';
+import { commandsOn, scoutHub } from './helpers.ts';
 
 let folder: ReturnType<typeof tempFolder>;
 let data: string[];
@@ -18,13 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
-async function json(...args: string[]) {
-  const { status, stdout, stderr } = await scoutHub([...args, '--json', ...data]);
-  expect(status, stderr).toBe(0);
-  return JSON.parse(stdout);
-}
-const refused = async (code: string, status: number, ...args: string[]) =>
-  expect(await scoutHub([...args, ...data])).toMatchObject({ status, stdout: '', stderr: expect.stringContaining(code) });
+const { json, refused } = commandsOn(() => data);
 
 it('credential add, list, disable, enable, rename, delete; each leaves its line in the audit trail', async () => {
   const added = await json(

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:https';
+import { expect } from 'vitest';
 
 const PROGRAM = new URL('../../../src/cli/hub.ts', import.meta.url).href;
 /** The program from its sources, whatever stands in dist. */
@@ -48,4 +49,16 @@ export function whoami(port: number, ca: string, key: string): Promise<number> {
     sent.on('error', reject);
     sent.end();
   });
+}
+
+/** `scout-hub` on one data folder: what a command prints as JSON, and the error that one is to end with. */
+export function commandsOn(data: () => string[]) {
+  const json = async (...args: string[]) => {
+    const { status, stdout, stderr } = await scoutHub([...args, '--json', ...data()]);
+    expect(status, stderr).toBe(0);
+    return JSON.parse(stdout);
+  };
+  const refused = async (code: string, status: number, ...args: string[]) =>
+    expect(await scoutHub([...args, ...data()])).toMatchObject({ status, stdout: '', stderr: expect.stringContaining(code) });
+  return { json, refused };
 }

@@ -6,7 +6,7 @@ import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
 import { keyViewSchema } from '../../../src/protocol/servers.ts';
 import { faultOf } from '../../../src/support/chain.ts';
 import { tempFolder } from '../../hub/helpers.ts';
-import { ready, scoutHub, start, whoami } from './helpers.ts';
+import { commandsOn, ready, scoutHub, start, whoami } from './helpers.ts';
 
 let folder: ReturnType<typeof tempFolder>;
 let data: string[];
@@ -16,13 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
-async function json(...args: string[]) {
-  const { status, stdout, stderr } = await scoutHub([...args, '--json', ...data]);
-  expect(status, stderr).toBe(0);
-  return JSON.parse(stdout);
-}
-const refused = async (code: string, status: number, ...args: string[]) =>
-  expect(await scoutHub([...args, ...data])).toMatchObject({ status, stdout: '', stderr: expect.stringContaining(code) });
+const { json, refused } = commandsOn(() => data);
 
 describe('key rotate', () => {
   it('prints the new key alone on stdout, and on stderr what becomes of the old one', async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ownPair } from '../../../src/hub/tls/own.ts';
 import { readToken } from '../../../src/protocol/enroll.ts';
 import { tempFolder } from '../../hub/helpers.ts';
-import { scoutHub } from './helpers.ts';
+import { commandsOn, scoutHub } from './helpers.ts';
 
 let folder: ReturnType<typeof tempFolder>;
 let data: string[];
@@ -13,13 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
-async function json(...args: string[]) {
-  const { status, stdout, stderr } = await scoutHub([...args, '--json', ...data]);
-  expect(status, stderr).toBe(0);
-  return JSON.parse(stdout);
-}
-const refused = async (code: string, status: number, ...args: string[]) =>
-  expect(await scoutHub([...args, ...data])).toMatchObject({ status, stdout: '', stderr: expect.stringContaining(code) });
+const { json, refused } = commandsOn(() => data);
 
 it('token create, list, revoke; the token alone goes to stdout, and its secret nowhere else', async () => {
   const made = await json('token', 'create', '--server', 'web-1', '--expires', '30m');
