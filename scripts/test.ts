@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const SLOW = ['kill', 'faults', 'pages', 'clone', 'leak', 'storm', 'kill-rotate', 'liars', 'envelope', 'preserve', 'packages'];
+const SLOW = ['kill', 'faults', 'pages', 'clone', 'leak', 'storm', 'kill-rotate', 'liars', 'envelope', 'preserve', 'packages', 'systemd'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [suite, ...rest] = process.argv.slice(2);
 const ci = Boolean(process.env.CI);
