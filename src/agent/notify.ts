@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { detailOf } from '../support/errors.ts';
 import type { Log } from '../support/log.ts';
+import { datagramsTo } from './notify-socket.ts';
 
 interface Options {
   /** A number that grows with each sample taken: proof that more than the timers is alive. */
@@ -21,7 +22,8 @@ const PATIENCE = 3;
 
 /**
  * Tells systemd how the agent fares, when it was started by it ($NOTIFY_SOCKET), and feeds its watchdog for as long as
- * samples are taken. Node cannot speak to datagram sockets, so systemd-notify(1) does it: seldom, one at a time.
+ * samples are taken: by a datagram of this process, or, where there is no way to send one, by systemd-notify(1), one at a
+ * time (bench/watchdog.ts has what each costs).
  */
 export class Notifier {
   readonly #options: Options;
@@ -38,7 +40,7 @@ export class Notifier {
     this.#options = options;
     this.#active = Boolean(env.NOTIFY_SOCKET);
     this.#watchdogMs = this.#active ? watchdogOf(env) : undefined;
-    this.#send = options.send ?? systemdNotify;
+    this.#send = options.send ?? senderFor(env.NOTIFY_SOCKET);
   }
 
   /** Start or reload is done. */
@@ -91,7 +93,7 @@ export class Notifier {
     if (!this.#active) return;
     this.#queue = this.#queue
       .then(() => this.#send(assignments))
-      .catch((error) => this.#options.log.warn({ detail: detailOf(error) }, 'systemd-notify failed'));
+      .catch((error) => this.#options.log.warn({ detail: detailOf(error) }, 'the service manager could not be told'));
   }
 }
 
@@ -101,8 +103,16 @@ function watchdogOf(env: NodeJS.ProcessEnv): number | undefined {
   return env.WATCHDOG_PID === undefined || Number(env.WATCHDOG_PID) === process.pid ? usec / 1_000 : undefined;
 }
 
-/** The unit needs NotifyAccess=all: what arrives comes from a child. systemd-notify waits until it was taken note of. */
-function systemdNotify(assignments: string[]): Promise<void> {
+/** What a datagram of our own did not carry, the helper may: it can wait. */
+function senderFor(path: string | undefined): (assignments: string[]) => Promise<void> {
+  const datagrams = path === undefined ? undefined : datagramsTo(path);
+  return async (assignments) => {
+    if (!datagrams?.(assignments)) await systemdNotify(assignments);
+  };
+}
+
+/** Needs NotifyAccess=all in the unit: what arrives comes from a child. systemd-notify waits until it was taken note of. */
+export function systemdNotify(assignments: string[]): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const child = spawn(HELPER, [`--pid=${process.pid}`, ...assignments], { stdio: 'ignore' });
   child.unref();

@@ -9,8 +9,11 @@ import { fileURLToPath } from 'node:url';
  */
 const V8_FLAGS = ['--jitless', '--no-flush-bytecode', '--single-threaded-gc', '--v8-pool-size=0', '--max-semi-space-size=1'];
 
-/** SIGUSR1 would open a debugger on loopback, through which every local user could read the key. */
-const NODE_FLAGS = ['--disable-sigusr1'];
+/**
+ * SIGUSR1 would open a debugger on loopback, through which every local user could read the key. That node:ffi is
+ * experimental (notify-socket.ts does without it where it must) is nothing for a host's log.
+ */
+const NODE_FLAGS = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
 
 /**
  * glibc's malloc(3): one heap for all threads, where Node's helpers each get one of their own otherwise; and what is

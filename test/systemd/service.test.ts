@@ -17,7 +17,7 @@ describe('scout-agent.service', () => {
   it('starts the foreground agent and speaks with systemd', () => {
     expect(settings.get('ExecStart')).toBe('/usr/bin/scout-agent run');
     expect(settings.get('Type')).toBe('notify');
-    // Its notices come from a child.
+    // With another Node than the package's its notices come from a child.
     expect(settings.get('NotifyAccess')).toBe('all');
     expect(settings.get('User')).toBe('scout-agent');
   });
