@@ -6,6 +6,7 @@ import { VERSION } from '../support/version.ts';
 import { Agent, type Runnable } from './agent.ts';
 import { type CheckResult, runChecker } from './checker.ts';
 import { PRIMARY } from './deliveries.ts';
+import { KeyLog } from './key-log.ts';
 import { KnownSecrets } from './known-secrets.ts';
 import { Notifier } from './notify.ts';
 import { signalReady } from './ready.ts';
@@ -49,6 +50,7 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
   });
   const notifier = new Notifier({ progress: () => agent.lastSampled, interval: () => agent.interval, log });
   announce(agent, config);
+  tellOfKeys(agent, log);
   try {
     await agent.start();
   } catch (error) {
@@ -122,6 +124,18 @@ function announce(agent: Agent, config: Config): void {
     const code = refusal[outcome.kind as keyof typeof refusal];
     if (!code) return signalReady({ ready: true, state: 'spooled', endpoint, fingerprint, detail });
     signalReady({ ready: false, problems: [problem(code, { endpoint, fingerprint: fingerprint ?? 'none', detail })], exit: EXIT.refused });
+  });
+}
+
+/** What becomes of each key goes to the log. */
+function tellOfKeys(agent: Agent, log: AgentLog): void {
+  const inUse = () => {
+    const { destinations, key } = agent.status();
+    return { endpoint: destinations.find(({ name }) => name === PRIMARY)?.endpoint ?? 'the service', fingerprint: key.fingerprint };
+  };
+  const keys = new KeyLog({ log, inUse });
+  agent.onSent((destination, _batch, outcome, final) => {
+    if (destination === PRIMARY && final) keys.sent(outcome);
   });
 }
 

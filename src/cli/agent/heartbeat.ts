@@ -43,6 +43,9 @@ async function byAgent(socket: string, options: Options): Promise<Sent> {
   const { ask } = await import('../../agent/control-client.ts');
   try {
     const report = await ask(socket, { command: 'heartbeat' }, ANSWER_MS);
+    // After a search through the keyring the last key that was refused is not the one that was set.
+    if (report.outcome.kind === 'unauthorized')
+      return { report, fingerprint: (await ask(socket, { command: 'status' }, ANSWER_MS)).key.fingerprint };
     return { report, fingerprint: report.outcome.by ?? null };
   } catch (error) {
     // A socket that a killed agent left behind; whether one runs after all, its lock tells.
