@@ -27,6 +27,11 @@ export const ENROLL_ERRORS = {
     'what answers at {endpoint} is not the hub of this token: {detail}',
     'Check the address, and whether something stands between; or give the certificate authority with --ca FILE.',
   ),
+  ENROLL_START: row(
+    EXIT.failed,
+    'the key and the configuration are in their place, but `{command}` failed: {detail}',
+    'See journalctl -u scout-agent -n 20, and scout-agent --check-config; then: systemctl enable --now scout-agent',
+  ),
   MIGRATE_CONFLICT: row(EXIT.failed, '{path} cannot be moved: {detail}', '{remedy}'),
   MIGRATE_DIFFERS: row(
     EXIT.failed,

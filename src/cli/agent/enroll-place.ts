@@ -110,7 +110,7 @@ export function enrollOwner({ uid, root }: ResolveOptions): { mode: number; owne
   return user ? { mode: 0o640, owner: { uid: 0, gid: user.gid } } : { mode: 0o600 };
 }
 
-const UNITS = ['/etc/systemd/system', '/run/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
+const UNITS = ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map((folder) => `${folder}/systemd/system`);
 
 /** Whether the agent will have the host key: not another user's process, unless its unit hands it over. */
 export function agentGetsHostKey({ uid, root = '' }: ResolveOptions): boolean {

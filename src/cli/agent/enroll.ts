@@ -8,6 +8,7 @@ import { out } from '../output.ts';
 import { example, type Verb } from '../program.ts';
 import type { EnrollFiles } from './enroll-files.ts';
 import type { EnrollPlace } from './enroll-place.ts';
+import type { Begun } from './enroll-start.ts';
 
 interface Options {
   name?: string;
@@ -15,11 +16,11 @@ interface Options {
   format?: string;
   config?: string;
   force?: boolean;
+  start: boolean;
   json?: boolean;
 }
 
 const FORMATS: Record<string, Format> = { yaml: 'yaml', toml: 'toml', env: 'env' };
-const ASK_MS = 2_000;
 
 /** `scout-agent enroll`: gives this host a key of its own, by a token that works once. Goes on where it was cut short. */
 export const verb: Verb = (program) => {
@@ -31,6 +32,7 @@ export const verb: Verb = (program) => {
     .option('--format <format>', 'of a configuration that is written anew: yaml, toml, env')
     .option('--config <path>', 'write this configuration, in place of /etc/scout-agent/config.yml')
     .option('--force', 'set a configuration aside that holds a key already')
+    .option('--no-start', 'leave the service as it is; else root starts it, and waits for its first heartbeat')
     .option('--json', 'print one JSON document')
     .action(enroll);
   example(
@@ -184,43 +186,41 @@ async function report(
   { server, policy, service_id, fingerprint }: Proof,
   { config, options }: { config: Config; options: Options },
 ): Promise<void> {
-  const next = await nextCommand(config, options);
   const { file, aside } = place;
-  if (options.json) {
-    const ids = { server_id: server?.id ?? null, name: server?.name ?? null, policy: policy ?? null, service_id };
-    return out.json({
+  const { endpoint } = config.api;
+  const say = (text: string) => options.json || out.line(text);
+  say(`Enrolled at ${endpoint} as ${server?.name ?? 'a server'}: the service takes the key ${fingerprint}, and refuses a random one.`);
+  say(`The configuration is ${file}; the key in it is ${files.sealed ? 'sealed to this host' : 'plain, and the file closed to others'}.`);
+  if (aside) say(`The one before is ${aside.to}; it holds a key: remove it when you need it no more.`);
+
+  const { begun, next } = await goOn(config, options);
+  const ids = { server_id: server?.id ?? null, name: server?.name ?? null, policy: policy ?? null, service_id };
+  if (options.json)
+    out.json({
       ...ids,
       fingerprint,
       config: file,
       sealed: files.sealed,
       ca_file: config.tls.ca_file ?? null,
       aside: aside?.to ?? null,
+      service: begun?.service ?? null,
+      heartbeat: begun?.heartbeat ?? null,
       next,
     });
-  }
-  out.line(
-    `Enrolled at ${config.api.endpoint} as ${server?.name ?? 'a server'}: the service takes the key ${fingerprint}, and refuses a random one.`,
-  );
-  out.line(
-    `The configuration is ${file}; the key in it is ${files.sealed ? 'sealed to this host' : 'plain, and the file closed to others'}.`,
-  );
-  if (aside) out.line(`The one before is ${aside.to}; it holds a key: remove it when you need it no more.`);
-  out.line(next === null ? 'The running agent takes it up by itself.' : `Next: ${next}`);
+  if (!begun) return void say(next === null ? 'The running agent takes it up by itself.' : `Next: ${next}`);
+  const { failureOf } = await import('./heartbeat.ts');
+  const failure = failureOf(begun.heartbeat.outcome, endpoint, fingerprint ?? 'unknown');
+  if (failure) throw failure;
+  const how = begun.service === 'started' ? 'is started, and enabled for each boot' : 'runs, and has read it';
+  say(`The service scout-agent ${how}: heartbeat ${begun.heartbeat.sequence} accepted with this key.`);
 }
 
-/** What starts the agent; null when it runs. */
-async function nextCommand({ runtime_dir }: Config, { config }: Options): Promise<string | null> {
-  const [{ ask }, { CONTROL_SOCKET }, { join }, { hasUnit }] = await Promise.all([
-    import('../../agent/control-client.ts'),
-    import('../../agent/control.ts'),
-    import('node:path'),
-    import('./enroll-place.ts'),
-  ]);
-  try {
-    await ask(join(runtime_dir, CONTROL_SOCKET), { command: 'status' }, ASK_MS);
-    return null;
-  } catch {
-    if (config === undefined && process.getuid?.() === 0 && hasUnit()) return 'systemctl enable --now scout-agent';
-    return `scout-agent --daemon${config === undefined ? '' : ` --config ${config}`}`;
-  }
+/** Starts the service where it is root's to start; else says what starts the agent: null when it runs. */
+async function goOn(config: Config, options: Options): Promise<{ begun?: Begun; next: string | null }> {
+  const [{ beginService, isRunning }, { hasUnit }] = await Promise.all([import('./enroll-start.ts'), import('./enroll-place.ts')]);
+  const serviced = options.config === undefined && !process.env.SCOUT_CONFIG && process.getuid?.() === 0 && hasUnit();
+  if (serviced && options.start) return { begun: await beginService(config), next: null };
+  if (await isRunning(config.runtime_dir)) return { next: null };
+  if (serviced) return { next: 'systemctl enable --now scout-agent' };
+  return { next: `scout-agent --daemon${options.config === undefined ? '' : ` --config ${options.config}`}` };
 }
