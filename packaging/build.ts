@@ -1,76 +1,123 @@
 /**
- * `npm run package`: builds the Debian packages of scout-agent and scout-hub into artefacts/packages, with their
- * checksums. `--arch amd64,arm64`, `--only scout-hub`, `--version 1.2.3`, `--out DIR`, `--compression none`.
+ * `npm run package`: builds scout-agent and scout-hub in every form into artefacts/packages, with bills of materials and
+ * checksums, and tells their sizes. `--formats deb,rpm,tar,sea,npm`, `--arch amd64,arm64`, `--only scout-hub`,
+ * `--version 1.2.3`, `--out DIR`, `--compression none`.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundle } from '../scripts/build.ts';
-import { buildDeb, type Deb } from './deb.ts';
-import { ARCHITECTURES, type Architecture } from './node.ts';
+import { buildDeb } from './deb.ts';
+import type { Compression, Contents, Job } from './layout.ts';
+import { ARCHITECTURES, type Architecture, preparedNode } from './node.ts';
+import { buildNpm } from './npm.ts';
 import { PROGRAMS } from './programs.ts';
 import { root, sourceDate } from './root.ts';
+import { buildRpm } from './rpm.ts';
+import { sbom } from './sbom.ts';
+import { buildSea } from './sea.ts';
+import { table } from './sizes.ts';
+import { buildTar } from './tar.ts';
+
+export const FORMATS = ['deb', 'rpm', 'tar', 'sea', 'npm'] as const;
+export type Format = (typeof FORMATS)[number];
 
 export interface Wanted {
   out: string;
   version: string;
+  /** The Debian packages alone unless given. */
+  formats?: readonly Format[];
   architectures?: Architecture[];
-  /** Names of programs; both unless given. */
+  /** Names of programs; both unless given. An archive and the npm package always hold both. */
   only?: string[];
-  compression?: Deb['compression'];
+  compression?: Compression;
 }
 
-/** Builds packages and SHA256SUMS into a folder, and returns their paths. */
-export async function buildPackages({
-  out,
-  version,
-  architectures = ['amd64', 'arm64'],
-  only,
-  compression = 'xz',
-}: Wanted): Promise<string[]> {
+/** Builds packages, their bills of materials and SHA256SUMS into a folder, and returns the packages' paths. */
+export async function buildPackages(wanted: Wanted): Promise<string[]> {
+  const { out, version, formats = ['deb'], architectures = ['amd64', 'arm64'], only, compression = 'xz' } = wanted;
   const date = sourceDate();
   const work = mkdtempSync(join(os.tmpdir(), 'scout-package-'));
+  let count = 0;
+  const job = <T extends object>(contents: T): T & Pick<Job, 'work' | 'out' | 'compression'> => {
+    const folder = join(work, String(count++));
+    mkdirSync(folder);
+    return { ...contents, work: folder, out, compression };
+  };
   try {
     mkdirSync(out, { recursive: true });
     const bundles = join(work, 'dist');
     const inside = await bundle({ out: bundles, version });
-    const paths: string[] = [];
-    for (const program of PROGRAMS.filter(({ name }) => !only || only.includes(name)))
-      for (const architecture of architectures) {
-        const folder = join(work, `${program.name}-${architecture}`);
-        mkdirSync(folder);
-        const libraries = inside[program.bundle];
-        const cache = join(root, 'artefacts/nodes');
-        paths.push(await buildDeb({ program, architecture, version, date, bundles, libraries, cache, work: folder, out, compression }));
-        rmSync(folder, { recursive: true });
+    const chosen = PROGRAMS.filter(({ name }) => !only || only.includes(name));
+    const packages: string[] = [];
+    const bills: string[] = [];
+    const bill = (name: string, text: string): void => {
+      const path = join(out, `${name}.cdx.json`);
+      writeFileSync(path, text);
+      bills.push(path);
+    };
+    for (const architecture of formats.some((one) => one !== 'npm') ? architectures : []) {
+      const node = preparedNode(architecture, join(root, 'artefacts/nodes'), work);
+      const all = PROGRAMS.map((program): Contents => {
+        return { program, architecture, version, date, bundles, libraries: inside[program.bundle], node };
+      });
+      for (const contents of all.filter(({ program }) => chosen.includes(program))) {
+        if (formats.includes('deb')) packages.push(await buildDeb(job(contents)));
+        if (formats.includes('rpm')) packages.push(await buildRpm(job(contents)));
+        if (formats.includes('sea')) packages.push(...(await buildSea(job(contents))));
       }
-    const sums = paths.map((path) => `${createHash('sha256').update(readFileSync(path)).digest('hex')}  ${basename(path)}\n`);
+      if (formats.includes('tar')) packages.push(await buildTar(all.map(job)));
+      for (const one of formats.includes('tar') ? all : all.filter(({ program }) => chosen.includes(program)))
+        bill(`${one.program.name}-${version}-linux-${ARCHITECTURES[architecture]}`, sbom(one));
+    }
+    if (formats.includes('npm')) {
+      const libraries = inside.agent.union(inside.hub);
+      const made = buildNpm(job({ version, date, bundles, libraries }));
+      packages.push(made.path);
+      bill(`scout-agent-${version}-npm`, made.bill);
+    }
+    const sums = [...packages, ...bills].map((path) => `${sha256(path)}  ${basename(path)}\n`);
     writeFileSync(join(out, 'SHA256SUMS'), sums.join(''));
-    return paths;
+    return packages;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
+const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+/** Words of a list, each held to what there is. */
+function choice<T extends string>(text: string, of: readonly T[]): T[] {
+  const words = text.split(',');
+  const wrong = words.find((word) => !(of as readonly string[]).includes(word));
+  if (wrong !== undefined) throw new Error(`there is no ${wrong}; known are ${of.join(', ')}`);
+  return words as T[];
+}
+
 if (import.meta.main) {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const architectures = Object.keys(ARCHITECTURES) as Architecture[];
+  const names = PROGRAMS.map(({ name }) => name);
   const { values } = parseArgs({
     options: {
-      arch: { type: 'string', default: Object.keys(ARCHITECTURES).join(',') },
-      only: { type: 'string' },
+      formats: { type: 'string', default: FORMATS.join(',') },
+      arch: { type: 'string', default: architectures.join(',') },
+      only: { type: 'string', default: names.join(',') },
       version: { type: 'string', default: manifest.version },
       out: { type: 'string', default: join(root, 'artefacts/packages') },
       compression: { type: 'string', default: 'xz' },
     },
   });
+  const [compression] = choice<Compression>(values.compression, ['xz', 'none']);
   const made = await buildPackages({
     out: resolve(values.out),
     version: values.version,
-    architectures: values.arch.split(',') as Architecture[],
-    ...(values.only && { only: values.only.split(',') }),
-    compression: values.compression as Deb['compression'],
+    formats: choice(values.formats, FORMATS),
+    architectures: choice(values.arch, architectures),
+    only: choice<string>(values.only, names),
+    ...(compression && { compression }),
   });
-  for (const path of made) process.stdout.write(`${path}  ${(statSync(path).size / 1e6).toFixed(1)} MB\n`);
+  process.stdout.write(`${table(made)}\n`);
 }

@@ -1,28 +1,29 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Node } from './node.ts';
 import { root } from './root.ts';
 
 /**
- * The copyright file of a package: our licence, and the whole text of that of Node and of each library that its bundle
- * holds. Throws where a library brings no licence.
+ * The copyright file of a package: our licence, and the whole text of that of each library that its bundle holds, and
+ * of Node where it is inside. `common`: the text of our own is among the system's, as on Debian. Throws where a
+ * library brings no licence.
  */
-export function copyright(libraries: ReadonlySet<string>, node: string): string {
+export function copyright(libraries: ReadonlySet<string>, node: Node | undefined, common: boolean): string {
   const parts = [...libraries].sort().map((name) => {
     const folder = join(root, 'node_modules', name);
     const { version, license, homepage } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     return part(`${name} ${version} (${license})`, homepage, licenceIn(folder));
   });
-  const { version } = JSON.parse(readFileSync(join(node, 'package.json'), 'utf8'));
+  if (node) parts.push(part(`Node.js ${node.version}, as published by its project`, 'https://nodejs.org/', licenceIn(node.folder)));
   return `scout-agent
 ===========
 
 Copyright: the authors of scout-agent.
-Licence: Apache License, Version 2.0; on Debian systems its text is in /usr/share/common-licenses/Apache-2.0.
+Licence: Apache License, Version 2.0; ${common ? 'on Debian systems its text is in /usr/share/common-licenses/Apache-2.0' : 'its text is in LICENSE beside this file'}.
 
-What follows is inside this package besides: the libraries of its bundle, and Node.js with all that it carries.
+What follows is inside besides: the libraries of the bundle${node ? ', and Node.js with all that it carries' : ''}.
 
-${parts.join('\n')}
-${part(`Node.js ${version}, as published by its project`, 'https://nodejs.org/', licenceIn(node))}`;
+${parts.join('\n')}`;
 }
 
 function part(title: string, homepage: string | undefined, text: string): string {

@@ -1,12 +1,42 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripped } from './elf.ts';
+import { lockOf } from './lock.ts';
 import { root } from './root.ts';
 
-/** Debian's names of the processors that packages are made for, and npm's. */
+/** Debian's names of the processors that packages are made for, and Node's, which archives and programs are named by. */
 export const ARCHITECTURES = { amd64: 'x64', arm64: 'arm64' } as const;
 export type Architecture = keyof typeof ARCHITECTURES;
+
+/** The Node that goes into packages. */
+export interface Node {
+  version: string;
+  /** The program, without symbols and debug information. */
+  binary: string;
+  /** The folder of the npm package that it comes from; its licence is there. */
+  folder: string;
+  /** The libraries that its project built into it, by the names of `process.versions`. */
+  parts: Record<string, string>;
+}
+
+/**
+ * The pinned Node for a processor, ready for packing: `work` takes the program. Symbols and debug information, a fifth
+ * of it, are left out: nothing that runs reads them.
+ */
+export function preparedNode(architecture: Architecture, cache: string, work: string): Node {
+  const folder = pinnedNode(architecture, cache);
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  // One release holds the same parts for every processor; the Node that builds is the pinned one.
+  if (process.versions.node !== version) throw new Error(`packages are built by Node ${version}, and this is ${process.versions.node}`);
+  const { node: _, ...versions } = process.versions;
+  const parts = Object.fromEntries(Object.entries(versions).filter((one): one is [string, string] => Boolean(one[1])));
+  const binary = join(work, `node-${architecture}`);
+  writeFileSync(binary, stripped(readFileSync(join(folder, 'bin/node'))));
+  chmodSync(binary, 0o755);
+  return { version, binary, folder, parts };
+}
 
 /**
  * The folder of the npm package with the pinned Node for a processor: the one that was installed with the dependencies,
@@ -32,11 +62,4 @@ export function pinnedNode(architecture: Architecture, cache: string): string {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-function lockOf(name: string): { version: string; integrity: string } {
-  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-  const found = lock.packages[`node_modules/${name}`];
-  if (!found) throw new Error(`package-lock.json has no ${name}`);
-  return found;
 }

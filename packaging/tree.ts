@@ -57,6 +57,15 @@ export class Tree {
       });
   }
 
+  /** Paths of all folders, sorted, from the root of the package. */
+  folders(below = ''): string[] {
+    return readdirSync(this.at(below), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => (below ? `${below}/${name}` : name))
+      .sort()
+      .flatMap((path) => [path, ...this.folders(path)]);
+  }
+
   /** Sets every time, the deepest first, since writing into a folder changes its own. */
   date(seconds: number, path = ''): void {
     const here = this.at(path);
