@@ -16,6 +16,8 @@ export interface Program {
   folders: [string, number][];
   /** Configuration that a person may edit, from packaging/: the file there, and its place. */
   conffiles: [string, string][];
+  /** What is for those who want it, from packaging/, among the documentation. */
+  examples: string[];
   describe: () => Promise<Described>;
   manual: Pick<Manual, 'files' | 'signals' | 'see'>;
 }
@@ -32,7 +34,11 @@ export const PROGRAMS: readonly Program[] = [
     ],
     units: ['scout-agent.service', 'scout-agent-rotate.service', 'scout-agent-rotate.timer'],
     folders: [['etc/scout-agent', 0o750]],
-    conffiles: [['config.yml.example', 'etc/scout-agent/config.yml.example']],
+    conffiles: [
+      ['config.yml.example', 'etc/scout-agent/config.yml.example'],
+      ['scout-agent.logrotate', 'etc/logrotate.d/scout-agent'],
+    ],
+    examples: ['init/scout-agent.sysvinit', 'init/scout-agent.openrc'],
     describe: async () => describeCommand(await agentProgram()),
     manual: {
       signals: [
@@ -60,6 +66,7 @@ export const PROGRAMS: readonly Program[] = [
     units: ['scout-hub.service'],
     folders: [],
     conffiles: [['scout-hub.default', 'etc/default/scout-hub']],
+    examples: [],
     describe: async () => describeCommand(await hubProgram()),
     manual: {
       signals: [
