@@ -1,5 +1,5 @@
 import { existsSync, linkSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { completionFor } from '../src/cli/completion/verb.ts';
 import { copyright } from './licences.ts';
 import { manualPage } from './man.ts';
@@ -81,6 +81,7 @@ export async function layOut(tree: Tree, contents: Contents, places: Places): Pr
   tree.copy(join(root, `packaging/${name}.tmpfiles`), at(`lib/tmpfiles.d/${name}.conf`));
   for (const [folder, mode] of program.folders) tree.directory(folder, mode);
   for (const [from, place] of program.conffiles) tree.copy(join(root, 'packaging', from), place);
+  for (const from of program.examples) tree.copy(join(root, 'packaging', from), at(`share/doc/${name}/examples/${basename(from)}`));
 
   tree.gzip(at(`share/man/man1/${name}.1.gz`), manualPage({ program: name, version, date, ...program.manual }, described));
   tree.file(at(`share/bash-completion/completions/${name}`), await completionFor('bash', name, described));
