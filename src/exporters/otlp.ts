@@ -46,11 +46,16 @@ export interface OtlpReadings {
  */
 export type InventoryOf = (instance: string) => Inventory | undefined;
 
-/** Groups heartbeats by the host and agent they came from, and then by metric. */
-export function toOtlp(heartbeats: Heartbeat[], inventoryOf: InventoryOf = () => undefined): OtlpResource[] {
+/** Groups heartbeats by the host and agent they came from, and then by metric. `moreOf`: further attributes of a resource. */
+export function toOtlp(
+  heartbeats: Heartbeat[],
+  inventoryOf: InventoryOf = () => undefined,
+  moreOf: (heartbeat: Heartbeat) => OtlpResource['attributes'] = () => [],
+): OtlpResource[] {
   const resources = new Map<string, OtlpResource & { index: Map<string, OtlpMetric> }>();
   for (const heartbeat of heartbeats) {
-    const attributes = resourceAttributes(heartbeat, inventoryOf(heartbeat.instance) ?? heartbeat.inventory);
+    const inventory = inventoryOf(heartbeat.instance) ?? heartbeat.inventory;
+    const attributes = [...resourceAttributes(heartbeat, inventory), ...moreOf(heartbeat)];
     const key = JSON.stringify(attributes);
     let resource = resources.get(key);
     if (!resource) {

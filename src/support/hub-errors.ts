@@ -30,6 +30,21 @@ export const HUB_ERRORS = {
     'the data is of version {found}, and this scout-hub knows {known}',
     'Use the scout-hub that wrote it, or a newer one; nothing was changed.',
   ),
+  HUB_DATA_DAMAGED: row(
+    EXIT.failed,
+    'the database {path} is damaged: {detail}',
+    'Nothing was changed. Put the folder aside as it is, restore hub.db from a backup (docs/hub-operations.md), and look at the disk.',
+  ),
+  HUB_BACKUP: row(
+    EXIT.failed,
+    'cannot write the backup {path}: {detail}',
+    'Name a file that does not exist yet, in a folder that you may write and that has room for it.',
+  ),
+  HUB_SECRET_FILE: row(
+    EXIT.config,
+    'cannot use the secret in {path}: {detail}',
+    'Name a file that the hub can read and others cannot (chmod 600), written as docs/forwarding.md and docs/webhook.md say.',
+  ),
   HUB_USER_EXISTS: row(EXIT.failed, 'a user named `{name}` exists already', 'Choose another name.'),
   HUB_PASSWORD_WEAK: row(EXIT.usage, 'the password has {got} characters; at least {least} are needed', 'Choose a longer one.'),
   HUB_LISTEN: row(
