@@ -25,6 +25,9 @@ const BYTES = 32;
 /** SetCredential=host.key: in the unit, since a credential whose file is missing would keep the agent from starting. */
 const NONE = 'none';
 
+/** Where systemd keeps what the agent's unit was handed, while it runs: for root's commands, which are not of the unit. */
+export const UNIT_CREDENTIALS = '/run/credentials/scout-agent.service';
+
 /** Whose host key, on which machine. */
 export interface Where {
   env: NodeJS.ProcessEnv;
@@ -36,7 +39,8 @@ export interface Where {
 /**
  * The file that sealed values open with: $SCOUT_HOST_KEY_FILE; else what systemd handed over by LoadCredential=; else
  * root's, /etc/scout-agent/host.key, or a user's own under XDG_CONFIG_HOME. For a user who has none, root's is named
- * when it is there: then the error says that it may not be read, which is nearer to the cause.
+ * when it is there: then the error says that it may not be read, which is nearer to the cause. Where root has none, the
+ * one that the running unit was handed, as by LoadCredentialEncrypted=.
  */
 export function findHostKey(where: Where): string {
   const { CREDENTIALS_DIRECTORY: folder } = where.env;
@@ -45,7 +49,9 @@ export function findHostKey(where: Where): string {
   if (handed && isHanded(handed)) return handed;
   const own = ownHostKey(where);
   const system = systemHostKey(where);
-  return !isThere(own) && isThere(system) ? system : own;
+  if (!isThere(own) && isThere(system)) return system;
+  const units = path.join(UNIT_CREDENTIALS, 'host.key');
+  return where.uid === 0 && where.root === undefined && !isThere(own) && isHanded(units) ? units : own;
 }
 
 /** The host key to seal with, made when there is none; `made` tells which. Throws the HOST_KEY_ errors and FILE_UNWRITABLE. */

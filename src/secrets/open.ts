@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Place, type Problem, problem, ScoutError } from '../support/errors.ts';
 import { hideKeys } from '../support/hide.ts';
 import { formFault, isSealed, looksSealed, unseal } from './envelope.ts';
-import { findHostKey, readHostKey, type Where } from './host-key.ts';
+import { findHostKey, readHostKey, UNIT_CREDENTIALS, type Where } from './host-key.ts';
 import { sealingMachine } from './machine.ts';
 import { recordOf } from './machines.ts';
 
@@ -34,7 +34,8 @@ export const sealedField = (field: string): string => field.replace(/\[\d+\]/, '
 
 /**
  * Opens a secret of the configuration: `enc:` by host key and machine, `systemd-cred:NAME` is read from
- * $CREDENTIALS_DIRECTORY, anything else is the secret itself. The value never gets into a problem.
+ * $CREDENTIALS_DIRECTORY (by root's commands, from what the running unit was handed), anything else is the secret itself.
+ * The value never gets into a problem.
  */
 export function openSecret(secret: Secret, where: Opening, place: Place = {}): Opened {
   if (looksSealed(secret.text)) return openSealed(secret, where, place);
@@ -80,12 +81,13 @@ function openCredential({ label, text }: Secret, env: NodeJS.ProcessEnv, place: 
   });
   if (!/^[A-Za-z0-9._@-]+$/.test(credential) || credential === '.' || credential === '..')
     return failed('a name has letters, digits and . _ @ - only');
-  if (!env.CREDENTIALS_DIRECTORY) return failed('the variable CREDENTIALS_DIRECTORY is not set');
-  const file = path.join(env.CREDENTIALS_DIRECTORY, credential);
+  const folder = env.CREDENTIALS_DIRECTORY || (existsSync(UNIT_CREDENTIALS) && UNIT_CREDENTIALS);
+  if (!folder) return failed('the variable CREDENTIALS_DIRECTORY is not set, and the service does not run');
+  const file = path.join(folder, credential);
   try {
     return { ok: true, value: withoutNewline(readFileSync(file, 'utf8')), files: [file] };
   } catch (error) {
-    return failed(`${(error as NodeJS.ErrnoException).code} in ${env.CREDENTIALS_DIRECTORY}`);
+    return failed(`${(error as NodeJS.ErrnoException).code} in ${folder}`);
   }
 }
 

@@ -5,7 +5,7 @@ import { openingOf, type ResolveOptions, resolveConfig } from '../../config/reso
 import { KEYRING } from '../../credentials/keyring.ts';
 import { SECRET_VALUES } from '../../credentials/values.ts';
 import { SEALED_FIELDS } from '../../secrets/envelope.ts';
-import { findHostKey } from '../../secrets/host-key.ts';
+import { findHostKey, UNIT_CREDENTIALS } from '../../secrets/host-key.ts';
 import { type Opening, openSecret } from '../../secrets/open.ts';
 
 /** Everything secret that this user can find on this host, and where it could not look. */
@@ -26,7 +26,6 @@ export interface Sources {
 /** Larger than any configuration, key or keyring. */
 const MOST_BYTES = 1 << 20;
 const SECRET_NAME = /key(?!_format)|token|secret|pass|credential(?!_id)|authorization|cookie|private|proxy/i;
-const UNIT_CREDENTIALS = '/run/credentials/scout-agent.service';
 
 /** Gathers them from configuration, keyring, environment, host key and credentials of the service manager; also from a configuration that does not parse. */
 export async function knownSecrets({ resolving, file, state, pid }: Sources): Promise<Known> {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AgentStatus, CONTROL_SOCKET } from '../../agent/control.ts';
 import { ask } from '../../agent/control-client.ts';
@@ -36,15 +35,10 @@ type AgentSeen =
   | { kind: 'denied'; detail: string };
 
 const ANSWER_MS = 5_000;
-/** Where systemd keeps what the unit's LoadCredential= names. */
-const UNIT_CREDENTIALS = '/run/credentials/scout-agent.service';
 
 /** Looks at configuration, folders and agent. Throws nothing for what it meets. */
 export async function examine(options: RunOptions, environment: NodeJS.ProcessEnv = process.env): Promise<Patient> {
-  const env = { ...environment };
-  // By hand it is run outside of the unit, and `systemd-cred:` values shall open all the same.
-  if (!env.CREDENTIALS_DIRECTORY && existsSync(UNIT_CREDENTIALS)) env.CREDENTIALS_DIRECTORY = UNIT_CREDENTIALS;
-  const resolving = resolveOptions(options, env);
+  const resolving = resolveOptions(options, environment);
   const resolution = resolveConfig(resolving);
   const { state, socket } = await placesOf(options, resolution);
   return {
