@@ -21,6 +21,7 @@ async function verbs(): Promise<Verb[]> {
     import('./hub/credential.ts'),
     import('./hub/token.ts'),
     import('./hub/user.ts'),
+    import('./hub/org.ts'),
     import('./hub/audit.ts'),
     import('./hub/completion.ts'),
   ]);

@@ -1,9 +1,6 @@
 import { faultOf, type Link } from '../support/chain.ts';
 import { ScoutError } from '../support/errors.ts';
-import type { AuditEntry, Store } from './store.ts';
-
-/** A line of the audit trail, as stored. */
-export type AuditLine = AuditEntry & Link;
+import type { AuditLine, Store } from './store.ts';
 
 /** What was kept of the trail elsewhere, and must still be in it: the hash of a line (hex), an earlier export of the lines. */
 export interface Kept {
@@ -19,10 +16,10 @@ export interface Verified {
 
 const PAGE = 1_000;
 
-/** Every line of the audit trail, oldest first, a page at a time. */
-export async function* auditLines(store: Pick<Store, 'auditTrail'>): AsyncGenerator<AuditLine> {
+/** Every line of an organisation's audit trail, oldest first, a page at a time. */
+export async function* auditLines(store: Pick<Store, 'auditTrail'>, org: string): AsyncGenerator<AuditLine> {
   for (let from = 1; ; ) {
-    const lines = await store.auditTrail(from, PAGE);
+    const lines = await store.auditTrail(org, from, PAGE);
     yield* lines;
     const last = lines.at(-1);
     if (!last || lines.length < PAGE) return;

@@ -11,7 +11,7 @@ const KNOWN_MOST = 1_000;
 /** PKCS#8 of an RSA key of 2048 bits has 1,600 characters in base64; every one begins with a SEQUENCE of two length bytes. */
 const PRIVATE_KEY_LEAST = 1_000;
 
-/** Credentials of the organisation, by the two things that a host may send of them: a signed token, or the private key. */
+/** Credentials of organisations, by what a host may send of them: a signed token, the private key, or an API key. */
 export class Bearers {
   readonly #hub: Pick<Hub, 'store' | 'now'>;
   /** Kid by SHA-256 of a private key that proved itself; oldest first. Nothing of the key, and nothing of its standing. */
@@ -42,11 +42,17 @@ export class Bearers {
     return this.#unlessEnded(credential);
   }
 
-  async #find(kid: string): Promise<OrgCredential> {
+  async #find(kid: string): Promise<OrgCredential & { publicKey: string }> {
     const credential = await this.#hub.store.credentialByKid(kid);
-    if (!credential)
+    if (!hasPair(credential))
       throw new TokenFault('The key is of no credential that is known here: it was deleted, or its public half was never added.');
     return credential;
+  }
+
+  /** The credential with this API key; undefined where there is none. Throws TokenFault. */
+  async byApiKey(hash: string): Promise<OrgCredential | undefined> {
+    const credential = await this.#hub.store.credentialByKid(hash);
+    return credential?.publicKey === null ? this.#unlessEnded(credential) : undefined;
   }
 
   #unlessEnded(credential: OrgCredential): OrgCredential {
@@ -60,6 +66,8 @@ export class Bearers {
     this.#known.set(hash, kid);
   }
 }
+
+const hasPair = (one: OrgCredential | undefined): one is OrgCredential & { publicKey: string } => typeof one?.publicKey === 'string';
 
 /** Whether a bearer has the form of a private key: base64 or base64url of long DER. */
 export const isPrivateKey = (text: string): boolean => text.length >= PRIVATE_KEY_LEAST && /^MI[\w+/-]+={0,2}$/.test(text);

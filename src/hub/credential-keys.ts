@@ -1,12 +1,13 @@
-import type { Registered, Retired } from '../protocol/keys.ts';
+import type { Registered, Registration, Retired } from '../protocol/keys.ts';
 import { ScoutError } from '../support/errors.ts';
-import { credentialOf, fingerprintOfCredential, isAlive } from './credentials.ts';
+import { apiKeyOf, type CredentialKey, credentialOf, fingerprintOfCredential, isAlive } from './credentials.ts';
 import type { Hub } from './hub.ts';
 import { KEYS_MOST } from './keys.ts';
 import { Refusal } from './problems.ts';
-import { type PublicKey, parsePublicKey } from './public-key.ts';
+import { parsePublicKey } from './public-key.ts';
 import { rfc3339 } from './servers.ts';
 import type { AuditEntry, OrgCredential } from './store.ts';
+import { unlessWeak } from './weak-keys.ts';
 
 /*
  * How a credential of the organisation replaces itself: it registers the public half of a new key as NAME-v2, and once
@@ -16,24 +17,26 @@ import type { AuditEntry, OrgCredential } from './store.ts';
 type Asked = Pick<Hub, 'store' | 'now'>;
 
 /**
- * Registers a public key (base64url of SPKI DER) as the next version of the credential that asks, with its role, scopes
- * and expiry. For a key that is a living version of it already nothing changes, and the answer is the same. Throws a
- * Refusal: 400 for what is no such key, 401 when the credential that asks has ended meanwhile, 409 for a key of another.
+ * Registers a key of the same kind (base64url of SPKI DER, or the SHA-256 of an API key) as the next version of the
+ * credential that asks, with its role, scopes and expiry. For a key that is a living version of it already nothing
+ * changes, and the answer is the same. Throws a Refusal: 400 for what is no such key, 401 when the credential that asks has ended meanwhile, 409 for a key of another.
  */
 export async function registerCredential(
   hub: Asked,
   asking: OrgCredential,
-  publicKey: string,
+  body: Registration,
   address: string | null,
 ): Promise<Registered> {
-  const key = keyOf(publicKey);
+  const key = keyOf(body, asking);
+  if (key.text === null && (await hub.store.findKey(key.kid)))
+    throw new Refusal('key_exists', 'This key is a server\u2019s; make a new one.');
   const now = hub.now();
   let result = asking;
-  await hub.store.changeCredentials((all) => {
+  await hub.store.changeCredentials(asking.org, (all) => {
     const self = unlessEnded(all, asking, now);
     const known = all.find(({ kid }) => kid === key.kid);
     if (known && (familyOf(known.name) !== familyOf(self.name) || !isAlive(known, now)))
-      throw new Refusal('key_exists', 'This public key is another credential\u2019s, or of one that has ended; make a new key pair.');
+      throw new Refusal('key_exists', 'This key is another credential\u2019s, or of one that has ended; make a new one.');
     if (!known && all.filter((one) => familyOf(one.name) === familyOf(self.name) && isAlive(one, now)).length >= KEYS_MOST)
       throw new Refusal('keys_full', `There are ${KEYS_MOST} versions of this credential, and may be no more; retire some first.`);
     result = known ?? credentialOf({ ...self, name: nextName(all, self.name), key }, now);
@@ -45,9 +48,9 @@ export async function registerCredential(
     fingerprint: fingerprintOfCredential(result),
     slot: 'current',
     previous_key_valid_until: asking.expiresAt === null ? null : rfc3339(asking.expiresAt),
-    credential_id: result.id,
-    kid: result.kid,
     name: result.name,
+    // By these an agent would sign tokens, which it does with a key pair only.
+    ...(result.publicKey !== null && { credential_id: result.id, kid: result.kid }),
   };
 }
 
@@ -58,7 +61,7 @@ export async function registerCredential(
 export async function retireCredential(hub: Asked, asking: OrgCredential, fingerprint: string, address: string | null): Promise<Retired> {
   const now = hub.now();
   let retired = false;
-  await hub.store.changeCredentials((all) => {
+  await hub.store.changeCredentials(asking.org, (all) => {
     const self = unlessEnded(all, asking, now);
     if (fingerprintOfCredential(self) === fingerprint)
       throw new Refusal('key_in_use', 'This is the credential that asks; retire it with another one.');
@@ -99,9 +102,15 @@ function unlessEnded(all: OrgCredential[], { id }: OrgCredential, now: number): 
   return self;
 }
 
-function keyOf(publicKey: string): PublicKey {
+function keyOf(body: Registration, { publicKey }: OrgCredential): CredentialKey {
+  if ('sha256' in body) {
+    if (publicKey !== null) throw new Refusal('key_invalid', 'This credential has a key pair: register the public half of one.');
+    unlessWeak(body.sha256);
+    return apiKeyOf(body.sha256);
+  }
+  if (publicKey === null) throw new Refusal('key_invalid', 'This credential has an API key: register the SHA-256 of one.');
   try {
-    return parsePublicKey(publicKey, 'public_key');
+    return parsePublicKey(body.public_key, 'public_key');
   } catch (error) {
     if (error instanceof ScoutError) throw new Refusal('key_invalid', `${error.problem.message}.`);
     throw error;
@@ -109,12 +118,12 @@ function keyOf(publicKey: string): PublicKey {
 }
 
 function entryOf(
-  { name }: OrgCredential,
+  { org, name }: OrgCredential,
   action: string,
   subject: string,
   detail: Record<string, string>,
   at: number,
   address: string | null,
 ): AuditEntry {
-  return { at, actor: `credential:${name}`, action, subject: `credential:${subject}`, detail, address };
+  return { org, at, actor: `credential:${name}`, action, subject: `credential:${subject}`, detail, address };
 }

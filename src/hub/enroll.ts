@@ -64,8 +64,8 @@ function decide(token: Token, server: Server | undefined, keys: ServerKey[], ask
     if (own) return undefined;
     throw new Refusal('key_exists', 'The key that this token was used for has ended since; ask for another token.');
   }
-  const { serverName: name, policy, graceMs } = token;
-  const into: Server = server ?? { id: randomUUID(), name, policy, graceMs, createdAt: now };
+  const { org, serverName: name, policy, graceMs } = token;
+  const into: Server = server ?? { id: randomUUID(), org, name, policy, graceMs, createdAt: now };
   const fresh = rowOf(into.id, sha256, now);
   // Taken already by another token, whose answer was lost: then only this one is used up.
   const change = own ? { put: [], drop: [] } : bringIn(into, keys, fresh, now);
@@ -81,6 +81,7 @@ function decide(token: Token, server: Server | undefined, keys: ServerKey[], ask
     token: { ...token, usedAt: now, usedFor: sha256 },
     ...(!server && { register: into }),
     audit: {
+      org,
       at: now,
       actor: `token:${fingerprintOfToken(token)}`,
       action: 'server.enroll',

@@ -67,6 +67,10 @@ export class Gate {
     const plain = typeof headers[API_KEY_HEADER] === 'string';
     if (secret !== undefined && !plain && (isToken(secret) || isPrivateKey(secret))) return this.#credential(secret, address);
     const found = secret === undefined ? undefined : await this.#find(secret);
+    if (!found && secret !== undefined) {
+      const holder = await this.#holder(secret, address);
+      if (holder) return holder;
+    }
     const fault = faultOf(secret, found?.key, this.#hub.now());
     if (found && !fault) {
       this.#throttle.succeed(sourceOf(address));
@@ -103,11 +107,25 @@ export class Gate {
     };
   }
 
-  async #credential(secret: string, address: string): Promise<CredentialCaller> {
+  #credential(secret: string, address: string): Promise<CredentialCaller> {
+    return this.#held(address, async () =>
+      callerOf(await (isToken(secret) ? this.#bearers.byToken(secret) : this.#bearers.byPrivateKey(secret))),
+    );
+  }
+
+  /** Who holds an API key of an organisation; undefined where it is none. */
+  #holder(secret: string, address: string): Promise<CredentialCaller | undefined> {
+    return this.#held(address, async () => {
+      const credential = await this.#bearers.byApiKey(hashKey(secret));
+      return credential && callerOf(credential);
+    });
+  }
+
+  async #held<C extends CredentialCaller | undefined>(address: string, find: () => Promise<C>): Promise<C> {
     try {
-      const credential = await (isToken(secret) ? this.#bearers.byToken(secret) : this.#bearers.byPrivateKey(secret));
-      this.#throttle.succeed(sourceOf(address));
-      return { kind: 'credential', credential };
+      const caller = await find();
+      if (caller) this.#throttle.succeed(sourceOf(address));
+      return caller;
     } catch (error) {
       throw error instanceof TokenFault ? this.fail(refused(error.message), address) : error;
     }
@@ -125,6 +143,8 @@ export class Gate {
     return found && timingSafeEqual(Buffer.from(found.key.hash), Buffer.from(hash)) ? { kind: 'agent', ...found } : undefined;
   }
 }
+
+const callerOf = (credential: OrgCredential): CredentialCaller => ({ kind: 'credential', credential });
 
 /** What the store notes as used: the server's key, or the credential, whose hash is its thumbprint. */
 export function keyUseOf(caller: Caller): KeyUse {

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { add, bringIn, type Change, changed, enable, find, remove, rename, retirePrevious } from './keys.ts';
-import { fingerprintOf, hashKey, keyView, known, type Registry, rfc3339 } from './servers.ts';
+import { entryFor, fingerprintOf, hashKey, keyView, known, type Registry, rfc3339 } from './servers.ts';
 import type { AuditEntry, Ending, Server, ServerKey, Slot } from './store.ts';
 
 /** A key that was made here, and what became of the others. */
@@ -55,7 +55,7 @@ async function change(hub: Registry, name: string, action: string, decide: Decid
     rows = { before: keys, after: changed(keys, change) };
     if (change.put.length + change.drop.length === 0) return {};
     const detail = auditDetailOf(change, keys, about);
-    const audit: AuditEntry = { at: now, actor: hub.actor ?? 'hub', action, subject: `server:${name}`, detail, address: null };
+    const audit: AuditEntry = { ...entryFor(hub, action, `server:${name}`, detail), at: now };
     return { ...change, ended: { at: now, how: endingOf(action) }, audit };
   });
   return rows;

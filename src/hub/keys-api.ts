@@ -50,10 +50,7 @@ class KeysApi {
   register(c: Context): Promise<Registered> {
     return this.#as(c, async (caller) => {
       const body = await bodyOf(c, registerSchema);
-      if (caller.kind === 'credential') {
-        if ('public_key' in body) return registerCredential(this.#hub, caller.credential, body.public_key, addressOf(c));
-        throw new Refusal('key_invalid', 'A credential has a key pair: register the public half of one.');
-      }
+      if (caller.kind === 'credential') return registerCredential(this.#hub, caller.credential, body, addressOf(c));
       if (!('sha256' in body)) throw new Refusal('key_invalid', 'A server has an API key: register the SHA-256 of one.');
       unlessWeak(body.sha256);
       const outcome = await this.#change(c, caller, 'key.register', (keys, asking, now) => {
@@ -77,7 +74,7 @@ class KeysApi {
 
   async #mint(c: Context, caller: Caller, secret: string, idempotencyKey: string | undefined): Promise<Minted> {
     if (caller.kind === 'credential')
-      throw new Refusal('key_invalid', 'A credential has a key pair, made where it is used: register its public half.');
+      throw new Refusal('key_invalid', 'A credential of the organisation is made where it is used: register its SHA-256 or public half.');
     if (idempotencyKey === undefined) throw new Refusal('idempotency_key', 'Send an Idempotency-Key of 16 to 128 printable characters.');
     await bodyOf(c, mintSchema);
     const key = randomBytes(32).toString('hex');
@@ -152,7 +149,7 @@ class KeysApi {
       const { change, about, mint } = decided;
       const detail = { by: fingerprintOf(asking), ...auditDetailOf(change, keys, [about]) };
       const [actor, subject] = [`agent:${server.name}`, `server:${server.name}`];
-      const audit: AuditEntry = { at: now, actor, action, subject, detail, address: addressOf(c) };
+      const audit: AuditEntry = { org: server.org, at: now, actor, action, subject, detail, address: addressOf(c) };
       return { ...change, ended: { at: now, how: endingOf(action) }, audit, ...(mint && { mint }) };
     });
     return outcome;

@@ -62,8 +62,8 @@ export function thumbprint({ e, n }: { e?: string; n?: string }): string {
     .digest('base64url');
 }
 
-/** The SHA-256 behind a `kid`, hex: stands where an API key's hash would. */
-export const hashOfKid = (kid: string): string => Buffer.from(kid, 'base64url').toString('hex');
+/** The SHA-256 behind a `kid`, hex: stands where an API key's hash would. Of an organisation's API key it is the hash itself. */
+export const hashOfKid = (kid: string): string => (kid.length === 64 ? kid : Buffer.from(kid, 'base64url').toString('hex'));
 
 /** What people are shown of a credential: the first 12 hex digits of its thumbprint. */
 export const fingerprintOfKid = (kid: string): string => hashOfKid(kid).slice(0, 12);

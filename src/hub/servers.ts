@@ -8,10 +8,15 @@ export type { KeyView, ServerDetails, ServerSummary };
 export type ServerState = ServerSummary['state'];
 
 /**
- * What of the hub these functions need; the CLI hands in a store and a clock without a server around them, and who it is
- * for the audit trail (`cli:root`).
+ * What of the hub these functions need, and on whose behalf; the CLI hands in a store and a clock without a server around them.
  */
-export type Registry = Pick<Hub, 'store' | 'now'> & { actor?: string };
+export type Registry = Pick<Hub, 'store' | 'now'> & {
+  /** Id of the organisation whose things are meant. */
+  org: string;
+  /** Who it is, for the audit trail: `cli:root`, `user:ann`, `credential:ci`; and from where. */
+  actor?: string;
+  address?: string | null;
+};
 
 export interface AddedServer {
   server_id: string;
@@ -60,7 +65,7 @@ export async function addServer(hub: Registry, name: string, policy: Policy, gra
   if (!isServerName(name)) throw new ScoutError('HUB_SERVER_NAME', {});
   const key = randomBytes(32).toString('hex');
   const createdAt = hub.now();
-  const server: Server = { id: randomUUID(), name, policy, graceMs, createdAt };
+  const server: Server = { id: randomUUID(), org: hub.org, name, policy, graceMs, createdAt };
   const kept: ServerKey = {
     id: randomUUID(),
     serverId: server.id,
@@ -79,13 +84,13 @@ export async function addServer(hub: Registry, name: string, policy: Policy, gra
 /** Every server, by name, and how it stands. */
 export async function listServers(hub: Registry): Promise<ServerSummary[]> {
   const now = hub.now();
-  return (await hub.store.fleet()).map((row) => summary(row, now));
+  return (await hub.store.fleet(hub.org)).map((row) => summary(row, now));
 }
 
 /** All that is known of one server. Throws HUB_SERVER_UNKNOWN. */
 export async function showServer(hub: Registry, name: string): Promise<ServerDetails> {
   const { store } = hub;
-  const row = await store.standing(name);
+  const row = await store.standing(hub.org, name);
   if (!row) throw new ScoutError('HUB_SERVER_UNKNOWN', { name });
   const { server } = row;
   return {
@@ -117,13 +122,19 @@ export async function listKeys(hub: Registry, name: string): Promise<KeyView[]> 
 
 /** The server of a name. Throws HUB_SERVER_UNKNOWN. */
 export async function known(hub: Registry, name: string): Promise<Server> {
-  const server = await hub.store.serverByName(name);
+  const server = await hub.store.serverByName(hub.org, name);
   if (!server) throw new ScoutError('HUB_SERVER_UNKNOWN', { name });
   return server;
 }
 
 function entryOf(hub: Registry, action: string, name: string, detail: Record<string, string>): AuditEntry {
-  return { at: hub.now(), actor: hub.actor ?? 'hub', action, subject: `server:${name}`, detail, address: null };
+  return entryFor(hub, action, `server:${name}`, detail);
+}
+
+/** A line for the audit trail of who it is: what was done to which subject (`server:web-1`). */
+export function entryFor(hub: Registry, action: string, subject: string, detail: Record<string, string>): AuditEntry {
+  const { org, actor = 'hub', address = null } = hub;
+  return { org, at: hub.now(), actor, action, subject, detail, address };
 }
 
 function summary(row: FleetRow, now: number): ServerSummary {

@@ -17,6 +17,9 @@ const PASSWORD_MOST = 1_024;
 
 /** Someone who is signed in. */
 export interface Person {
+  id: string;
+  /** Id of the organisation that is theirs. */
+  org: string;
   name: string;
   role: User['role'];
   /** Bound to this session; every form carries it. */
@@ -83,7 +86,7 @@ export class Sessions {
       return undefined;
     }
     if (active && now - session.lastSeen > TOUCH_MS) await this.#hub.store.touchSession(hash, now);
-    return { name: user.name, role: user.role, csrf: csrfOf(cookie) };
+    return { id: user.id, org: user.org, name: user.name, role: user.role, csrf: csrfOf(cookie) };
   }
 
   /** Ends a session; its cookie is worth nothing afterwards. */

@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Link } from '../support/chain.ts';
 import { Audit } from './sqlite/audit.ts';
 import { Credentials } from './sqlite/credentials.ts';
 import { Heartbeats } from './sqlite/heartbeats.ts';
 import { Keys } from './sqlite/keys.ts';
 import { openDatabase } from './sqlite/open.ts';
+import { Organisations } from './sqlite/organisations.ts';
 import { People } from './sqlite/people.ts';
 import { Servers } from './sqlite/servers.ts';
 import { spareBytes } from './sqlite/spare.ts';
@@ -12,6 +12,7 @@ import { Tokens } from './sqlite/tokens.ts';
 import { transaction } from './sqlite/transaction.ts';
 import type {
   AuditEntry,
+  AuditLine,
   DecideEnrolment,
   Edit,
   EndedKey,
@@ -20,6 +21,7 @@ import type {
   KeyEdit,
   KeyUse,
   Mint,
+  Organisation,
   OrgCredential,
   Server,
   ServerKey,
@@ -40,6 +42,7 @@ export class SqliteStore implements Store {
   readonly #credentials: Credentials;
   readonly #audit: Audit;
   readonly #heartbeats: Heartbeats;
+  readonly #organisations: Organisations;
   readonly #people: People;
   readonly #tokens: Tokens;
 
@@ -55,12 +58,29 @@ export class SqliteStore implements Store {
     this.#credentials = new Credentials(database, this.#audit);
     this.#servers = new Servers(database, this.#keys, this.#audit);
     this.#heartbeats = new Heartbeats(database, spare);
-    this.#people = new People(database);
+    this.#organisations = new Organisations(database, this.#audit);
+    this.#people = new People(database, this.#audit);
     this.#tokens = new Tokens(database, { servers: this.#servers, keys: this.#keys, audit: this.#audit });
   }
 
   async serviceId(): Promise<string> {
     return String(this.#database.prepare(`SELECT value FROM meta WHERE name = 'service_id'`).get()?.value);
+  }
+
+  async organisations(): Promise<Organisation[]> {
+    return this.#organisations.all();
+  }
+
+  async organisationByName(name: string): Promise<Organisation | undefined> {
+    return this.#organisations.byName(name);
+  }
+
+  async addOrganisation(organisation: Organisation, audit?: AuditEntry): Promise<void> {
+    this.#organisations.add(organisation, audit);
+  }
+
+  async removeOrganisation(id: string, audit?: AuditEntry): Promise<void> {
+    this.#organisations.remove(id, audit);
   }
 
   async addServer(server: Server, key: ServerKey, audit?: AuditEntry): Promise<void> {
@@ -72,12 +92,12 @@ export class SqliteStore implements Store {
     if (number !== undefined) await this.#heartbeats.forget(number);
   }
 
-  async servers(): Promise<Server[]> {
-    return this.#servers.all();
+  async servers(org: string): Promise<Server[]> {
+    return this.#servers.all(org);
   }
 
-  async serverByName(name: string): Promise<Server | undefined> {
-    return this.#servers.byName(name);
+  async serverByName(org: string, name: string): Promise<Server | undefined> {
+    return this.#servers.byName(org, name);
   }
 
   async size(): Promise<{ servers: number; bytes: number }> {
@@ -108,16 +128,16 @@ export class SqliteStore implements Store {
     return this.#keys.mint(id);
   }
 
-  async serverForHost(name: string, now: number, by: Founder): Promise<Server | undefined> {
-    return this.#servers.forHost(name, now, by);
+  async serverForHost(org: string, name: string, now: number, by: Founder): Promise<Server | undefined> {
+    return this.#servers.forHost(org, name, now, by);
   }
 
   async addToken(token: Token, audit?: AuditEntry): Promise<void> {
     this.#tokens.add(token, audit);
   }
 
-  async tokens(): Promise<Token[]> {
-    return this.#tokens.all();
+  async tokens(org: string): Promise<Token[]> {
+    return this.#tokens.all(org);
   }
 
   async removeToken(hash: string, audit?: AuditEntry): Promise<boolean> {
@@ -128,24 +148,24 @@ export class SqliteStore implements Store {
     this.#tokens.enroll(hash, decide);
   }
 
-  async credentials(): Promise<OrgCredential[]> {
-    return this.#credentials.all();
+  async credentials(org: string): Promise<OrgCredential[]> {
+    return this.#credentials.all(org);
   }
 
   async credentialByKid(kid: string): Promise<OrgCredential | undefined> {
     return this.#credentials.byKid(kid);
   }
 
-  async changeCredentials(decide: (all: OrgCredential[]) => Edit<OrgCredential>): Promise<void> {
-    this.#credentials.change(decide);
+  async changeCredentials(org: string, decide: (all: OrgCredential[]) => Edit<OrgCredential>): Promise<void> {
+    this.#credentials.change(org, decide);
   }
 
   async audit(entry: AuditEntry): Promise<void> {
     transaction(this.#database, () => this.#audit.append(entry));
   }
 
-  async auditTrail(from: number, most: number): Promise<(AuditEntry & Link)[]> {
-    return this.#audit.trail(from, most);
+  async auditTrail(org: string, from: number, most: number): Promise<AuditLine[]> {
+    return this.#audit.trail(org, from, most);
   }
 
   accept(server: Server, key: KeyUse, batch: Incoming[], received: number): Promise<{ accepted: number; duplicates: number }> {
@@ -164,12 +184,12 @@ export class SqliteStore implements Store {
     return this.#heartbeats.instances(serverId);
   }
 
-  async fleet() {
-    return this.#servers.fleet();
+  async fleet(org: string) {
+    return this.#servers.fleet(org);
   }
 
-  async standing(name: string) {
-    return this.#servers.standing(name);
+  async standing(org: string, name: string) {
+    return this.#servers.standing(org, name);
   }
 
   async inventory(serverId: string): Promise<string | null> {
@@ -185,14 +205,19 @@ export class SqliteStore implements Store {
   }
 
   async addUser(user: User, audit?: AuditEntry): Promise<void> {
-    transaction(this.#database, () => {
-      this.#people.add(user);
-      this.#audit.append(audit);
-    });
+    this.#people.add(user, audit);
   }
 
-  async users(): Promise<User[]> {
-    return this.#people.all();
+  async changeUser(user: User, audit?: AuditEntry): Promise<boolean> {
+    return this.#people.change(user, audit);
+  }
+
+  async removeUser(id: string, audit?: AuditEntry): Promise<boolean> {
+    return this.#people.remove(id, audit);
+  }
+
+  async users(org: string): Promise<User[]> {
+    return this.#people.all(org);
   }
 
   async userByName(name: string): Promise<User | undefined> {
@@ -213,6 +238,10 @@ export class SqliteStore implements Store {
 
   async removeSession(hash: string): Promise<void> {
     this.#people.removeSession(hash);
+  }
+
+  async removeSessions(userId: string): Promise<number> {
+    return this.#people.removeSessions(userId);
   }
 
   async close(): Promise<void> {

@@ -5,8 +5,22 @@ import type { Link } from '../support/chain.ts';
 export type Policy = 'immediate' | 'grace' | 'multi';
 export type Slot = 'current' | 'previous' | 'next';
 
+/** Who owns servers, credentials and people, and sees nothing of the others'. */
+export interface Organisation {
+  id: string;
+  /** Unique. */
+  name: string;
+  createdAt: number;
+}
+
+/** Id of the organisation that every hub has: what belongs to none in particular is its. */
+export const DEFAULT_ORGANISATION = 'default';
+
 export interface Server {
   id: string;
+  /** Id of its organisation. */
+  org: string;
+  /** Unique in its organisation. */
   name: string;
   policy: Policy;
   /** Grace window in ms; meaningful for `grace`. */
@@ -35,17 +49,19 @@ export type KeyUse = Pick<ServerKey, 'id' | 'hash' | 'slot' | 'lastUsed'>;
 /** What a credential may do: `hub/scopes.ts` tells which routes each opens. */
 export type Scope = 'heartbeats' | 'fleet' | 'keys' | 'admin';
 
-/** An RSA public key that stands for the organisation, used by any of its hosts. */
+/** What stands for an organisation, used by any of its hosts: an RSA public key, or a key as one server's is. */
 export interface OrgCredential {
   id: string;
-  /** Unique. */
+  /** Id of its organisation. */
+  org: string;
+  /** Unique in its organisation. */
   name: string;
   role: 'admin' | 'member';
   scopes: Scope[];
-  /** RFC 7638 thumbprint of the public key, base64url; unique. */
+  /** RFC 7638 thumbprint of the public key, base64url; or the SHA-256 of the key, hex. Unique over all. */
   kid: string;
-  /** SPKI DER, base64url. */
-  publicKey: string;
+  /** SPKI DER, base64url; null for a key that is kept by its SHA-256 alone. */
+  publicKey: string | null;
   enabled: boolean;
   createdAt: number;
   expiresAt: number | null;
@@ -65,6 +81,8 @@ export interface Founder {
 
 /** One thing that happened, for the audit trail. Fingerprints, never keys. */
 export interface AuditEntry {
+  /** Id of the organisation whose trail it goes into; no part of the line. */
+  org: string;
   at: number;
   /** Who: `cli:root`, `agent:web-1`, `credential:ci`, `user:ann`. */
   actor: string;
@@ -76,6 +94,9 @@ export interface AuditEntry {
   /** Where from, as the hub saw it; null on the command line. */
   address: string | null;
 }
+
+/** A line of an organisation's audit trail. */
+export type AuditLine = Omit<AuditEntry, 'org'> & Link;
 
 /** How long a minted key is kept for the same request to come again, in ms. */
 export const MINT_KEPT_MS = 86_400_000;
@@ -112,6 +133,8 @@ export interface EndedKey {
 export interface Token {
   /** SHA-256 of its secret, hex. The secret itself is never kept. */
   hash: string;
+  /** Id of its organisation. */
+  org: string;
   /** The server that it is for; there need be none of that name yet. */
   serverName: string;
   /** What the server gets when it is registered by this token. */
@@ -186,6 +209,9 @@ export interface FleetRow {
 
 export interface User {
   id: string;
+  /** Id of the organisation that is seen after signing in. */
+  org: string;
+  /** Unique over all organisations. */
   name: string;
   role: 'admin' | 'member';
   /** scrypt, with its parameters and salt. */
@@ -204,12 +230,20 @@ export interface Store {
   /** Identity of this installation: made once, kept. */
   serviceId(): Promise<string>;
 
+  /** Every organisation, by name; the default one is always there. */
+  organisations(): Promise<Organisation[]>;
+  organisationByName(name: string): Promise<Organisation | undefined>;
+  /** Throws HUB_ORGANISATION_EXISTS for a name that is taken. */
+  addOrganisation(organisation: Organisation, audit?: AuditEntry): Promise<void>;
+  /** Its tokens, people and credentials go with it, its audit trail stays. Throws HUB_ORGANISATION_IN_USE while it has servers. */
+  removeOrganisation(id: string, audit?: AuditEntry): Promise<void>;
+
   /** Throws HUB_SERVER_EXISTS for a name that is taken. */
   addServer(server: Server, key: ServerKey, audit?: AuditEntry): Promise<void>;
   /** Its keys end with it, at the time of `audit`, and so do tokens for its name. */
   removeServer(id: string, audit?: AuditEntry): Promise<void>;
-  servers(): Promise<Server[]>;
-  serverByName(name: string): Promise<Server | undefined>;
+  servers(org: string): Promise<Server[]>;
+  serverByName(org: string, name: string): Promise<Server | undefined>;
   /** How many servers there are, and how many bytes the store takes. */
   size(): Promise<{ servers: number; bytes: number }>;
 
@@ -235,12 +269,12 @@ export interface Store {
    * The server of that name; registered without a key (policy `multi`) when there is none, with its line in the audit
    * trail. Undefined when the founder has registered all that it may.
    */
-  serverForHost(name: string, now: number, by: Founder): Promise<Server | undefined>;
+  serverForHost(org: string, name: string, now: number, by: Founder): Promise<Server | undefined>;
 
   /** Keeps a token. Pruning drops those that ended a week before the time that it is given. */
   addToken(token: Token, audit?: AuditEntry): Promise<void>;
-  /** Every token, the newest first. */
-  tokens(): Promise<Token[]>;
+  /** Every token of an organisation, the newest first. */
+  tokens(org: string): Promise<Token[]>;
   /** Forgets a token; false when there is none of that hash. */
   removeToken(hash: string, audit?: AuditEntry): Promise<boolean>;
   /**
@@ -250,15 +284,15 @@ export interface Store {
    */
   enroll(hash: string, decide: DecideEnrolment): Promise<void>;
 
-  credentials(): Promise<OrgCredential[]>;
+  credentials(org: string): Promise<OrgCredential[]>;
   credentialByKid(kid: string): Promise<OrgCredential | undefined>;
-  /** Like `changeKeys`, for all credentials. Throws HUB_CREDENTIAL_EXISTS for a name or public key that is taken. */
-  changeCredentials(decide: (all: OrgCredential[]) => Edit<OrgCredential>): Promise<void>;
+  /** Like `changeKeys`, for all credentials of an organisation. Throws HUB_CREDENTIAL_EXISTS for a name or key that is taken. */
+  changeCredentials(org: string, decide: (all: OrgCredential[]) => Edit<OrgCredential>): Promise<void>;
 
-  /** Adds a line to the audit trail; changes of keys, credentials, servers and users bring theirs along. */
+  /** Adds a line to an organisation's audit trail; changes of keys, credentials, servers and users bring theirs along. */
   audit(entry: AuditEntry): Promise<void>;
-  /** Lines of the audit trail from a number on, oldest first. */
-  auditTrail(from: number, most: number): Promise<(AuditEntry & Link)[]>;
+  /** Lines of an organisation's audit trail from a number on, oldest first. */
+  auditTrail(org: string, from: number, most: number): Promise<AuditLine[]>;
 
   /**
    * Stores what is new of a batch and counts the rest as duplicates, durably and in one transaction. All of it is of
@@ -270,10 +304,10 @@ export interface Store {
   refusals(serverId: string): Promise<Record<string, number>>;
   instances(serverId: string): Promise<Instance[]>;
 
-  /** Every server, by name. */
-  fleet(): Promise<FleetRow[]>;
+  /** Every server of an organisation, by name. */
+  fleet(org: string): Promise<FleetRow[]>;
   /** The fleet's row of one server. */
-  standing(name: string): Promise<FleetRow | undefined>;
+  standing(org: string, name: string): Promise<FleetRow | undefined>;
   inventory(serverId: string): Promise<string | null>;
   /** Frames sampled in [from, to), oldest first. */
   recent(serverId: string, from: number, to: number): Promise<{ time: number; frame: Uint8Array }[]>;
@@ -286,12 +320,18 @@ export interface Store {
 
   /** Throws HUB_USER_EXISTS for a name that is taken. */
   addUser(user: User, audit?: AuditEntry): Promise<void>;
-  users(): Promise<User[]>;
+  /** Another password or role; with another password all their sessions end. False when there is no such person. */
+  changeUser(user: User, audit?: AuditEntry): Promise<boolean>;
+  /** Their sessions end with them. False when there is no such person. */
+  removeUser(id: string, audit?: AuditEntry): Promise<boolean>;
+  users(org: string): Promise<User[]>;
   userByName(name: string): Promise<User | undefined>;
   addSession(session: Session): Promise<void>;
   session(hash: string): Promise<{ session: Session; user: User } | undefined>;
   touchSession(hash: string, at: number): Promise<void>;
   removeSession(hash: string): Promise<void>;
+  /** Ends every session of a person; how many there were. */
+  removeSessions(userId: string): Promise<number>;
 
   close(): Promise<void>;
 }

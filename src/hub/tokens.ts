@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { tokenText } from '../protocol/enroll.ts';
 import { ScoutError } from '../support/errors.ts';
-import { isServerName, type Registry, rfc3339 } from './servers.ts';
+import { entryFor, isServerName, type Registry, rfc3339 } from './servers.ts';
 import type { AuditEntry, Policy, Token } from './store.ts';
 
 /** What a token is to be for. */
@@ -53,6 +53,7 @@ export async function createToken(hub: Registry, wanted: Wanted): Promise<MadeTo
   const expiresAt = now + wanted.lifeMs;
   const token: Token = {
     hash: hashToken(secret),
+    org: hub.org,
     serverName: server,
     policy,
     graceMs,
@@ -61,7 +62,7 @@ export async function createToken(hub: Registry, wanted: Wanted): Promise<MadeTo
     usedAt: null,
     usedFor: null,
   };
-  const known = await hub.store.serverByName(server);
+  const known = await hub.store.serverByName(hub.org, server);
   await hub.store.addToken(token, entryOf(hub, 'token.create', token, { until: rfc3339(expiresAt) }));
   const fingerprint = fingerprintOfToken(token);
   return { token: tokenText({ secret, authority }), fingerprint, server, expires: rfc3339(expiresAt), known: known !== undefined };
@@ -70,12 +71,12 @@ export async function createToken(hub: Registry, wanted: Wanted): Promise<MadeTo
 /** Every token that is kept, the newest first. */
 export async function listTokens(hub: Registry): Promise<TokenView[]> {
   const now = hub.now();
-  return (await hub.store.tokens()).map((token) => viewOf(token, now));
+  return (await hub.store.tokens(hub.org)).map((token) => viewOf(token, now));
 }
 
 /** Ends a token, by its fingerprint. Throws HUB_TOKEN_UNKNOWN. */
 export async function revokeToken(hub: Registry, fingerprint: string): Promise<TokenView> {
-  const token = (await hub.store.tokens()).find((one) => fingerprintOfToken(one) === fingerprint);
+  const token = (await hub.store.tokens(hub.org)).find((one) => fingerprintOfToken(one) === fingerprint);
   const removed = token && (await hub.store.removeToken(token.hash, entryOf(hub, 'token.revoke', token, {})));
   if (!token || !removed) throw new ScoutError('HUB_TOKEN_UNKNOWN');
   return viewOf(token, hub.now());
@@ -94,6 +95,5 @@ function viewOf(token: Token, now: number): TokenView {
 }
 
 function entryOf(hub: Registry, action: string, token: Token, detail: Record<string, string>): AuditEntry {
-  const all = { token: fingerprintOfToken(token), ...detail };
-  return { at: hub.now(), actor: hub.actor ?? 'hub', action, subject: `server:${token.serverName}`, detail: all, address: null };
+  return entryFor(hub, action, `server:${token.serverName}`, { token: fingerprintOfToken(token), ...detail });
 }

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID, scrypt, timingSafeEqual } from 'node:crypto';
 import { ScoutError } from '../support/errors.ts';
-import { isKeyLike } from './servers.ts';
-import type { AuditEntry, Store, User } from './store.ts';
+import { entryFor, isKeyLike, type Registry } from './servers.ts';
+import type { User } from './store.ts';
 
 const PASSWORD_LEAST = 10;
 
@@ -10,20 +10,45 @@ const LENGTH = 32;
 /** Of the form that a real hash has, made of no password: it lets an unknown name cost the same work. */
 const NOBODY = `scrypt$${COST.N}$${COST.r}$${COST.p}$${Buffer.alloc(16).toString('base64url')}$${Buffer.alloc(LENGTH).toString('base64url')}`;
 
-/** Adds a person; `by` is who does it, and when, for the audit trail. Throws HUB_PASSWORD_WEAK, HUB_USER_EXISTS, HUB_USER_NAME. */
-export async function addUser(
-  store: Store,
-  name: string,
-  role: User['role'],
-  password: string,
-  by: Pick<AuditEntry, 'actor' | 'at'> = { actor: 'hub', at: Date.now() },
-): Promise<User> {
+/** Adds a person. Throws HUB_PASSWORD_WEAK, HUB_USER_EXISTS, HUB_USER_NAME. */
+export async function addUser(hub: Registry, name: string, role: User['role'], password: string): Promise<User> {
+  unlessWeak(password);
+  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,127}$/u.test(name) || isKeyLike(name)) throw new ScoutError('HUB_USER_NAME');
+  const user: User = { id: randomUUID(), org: hub.org, name, role, passwordHash: await hashPassword(password) };
+  await hub.store.addUser(user, entryFor(hub, 'user.add', `user:${name}`, { role }));
+  return user;
+}
+
+/** Gives a person another password, and ends their sessions. Throws HUB_PASSWORD_WEAK, HUB_USER_UNKNOWN. */
+export async function changePassword(hub: Registry, name: string, password: string): Promise<User> {
+  unlessWeak(password);
+  const user = { ...(await knownUser(hub, name)), passwordHash: await hashPassword(password) };
+  const changed = await hub.store.changeUser(user, entryFor(hub, 'user.password', `user:${name}`, {}));
+  if (!changed) throw unknown(name);
+  return user;
+}
+
+/** Forgets a person, whose sessions end. Throws HUB_USER_UNKNOWN, HUB_USER_LAST. */
+export async function removeUser(hub: Registry, name: string): Promise<User> {
+  const user = await knownUser(hub, name);
+  const admins = (await hub.store.users(hub.org)).filter((one) => one.role === 'admin');
+  if (user.role === 'admin' && admins.length === 1) throw new ScoutError('HUB_USER_LAST', { name });
+  if (!(await hub.store.removeUser(user.id, entryFor(hub, 'user.remove', `user:${name}`, {})))) throw unknown(name);
+  return user;
+}
+
+async function knownUser(hub: Registry, name: string): Promise<User> {
+  const user = await hub.store.userByName(name);
+  if (user?.org !== hub.org) throw unknown(name);
+  return user;
+}
+
+// What has the form of a key may be one that was pasted by mistake.
+const unknown = (name: string): ScoutError => new ScoutError('HUB_USER_UNKNOWN', { name: isKeyLike(name) ? '…' : name });
+
+function unlessWeak(password: string): void {
   const got = [...password].length;
   if (got < PASSWORD_LEAST) throw new ScoutError('HUB_PASSWORD_WEAK', { got, least: PASSWORD_LEAST });
-  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,127}$/u.test(name) || isKeyLike(name)) throw new ScoutError('HUB_USER_NAME');
-  const user: User = { id: randomUUID(), name, role, passwordHash: await hashPassword(password) };
-  await store.addUser(user, { ...by, action: 'user.add', subject: `user:${name}`, detail: { role }, address: null });
-  return user;
 }
 
 /** Whether the password is this user's; undefined stands for an unknown name, which costs as long and is never right. */

@@ -50,6 +50,7 @@ export const retireSchema = z.strictObject({ fingerprint: z.string().regex(/^[0-
 /** 200 of retire; `retired` is false when no such key was alive. */
 export const retiredSchema = z.object({ fingerprint: z.string(), retired: z.boolean() });
 
+export type Registration = z.infer<typeof registerSchema>;
 export type Registered = z.infer<typeof registeredSchema>;
 export type Minted = z.infer<typeof mintedSchema>;
 export type Retired = z.infer<typeof retiredSchema>;

@@ -12,6 +12,18 @@ export const HUB_ERRORS = {
     'cannot serve with {path}: {detail}',
     'Give a certificate and its own key, both PEM, readable by the hub.',
   ),
+  HUB_ORGANISATION_EXISTS: row(EXIT.failed, 'an organisation named `{name}` exists already', 'Choose another name.'),
+  HUB_ORGANISATION_UNKNOWN: row(EXIT.failed, 'there is no organisation named `{name}`', 'See: scout-hub org list'),
+  HUB_ORGANISATION_NAME: row(
+    EXIT.usage,
+    'this is not a name for an organisation',
+    'Use up to 63 letters, digits and . _ -, a letter or digit first, and not what looks like a key.',
+  ),
+  HUB_ORGANISATION_IN_USE: row(
+    EXIT.failed,
+    'the organisation cannot be removed: it is the default one, or it has servers ({servers})',
+    'Remove its servers first: scout-hub server list --org NAME, scout-hub server remove --org NAME SERVER',
+  ),
   HUB_SERVER_EXISTS: row(
     EXIT.failed,
     'a server named `{name}` exists already',
@@ -46,6 +58,12 @@ export const HUB_ERRORS = {
     'Name a file that the hub can read and others cannot (chmod 600), written as docs/forwarding.md and docs/webhook.md say.',
   ),
   HUB_USER_EXISTS: row(EXIT.failed, 'a user named `{name}` exists already', 'Choose another name.'),
+  HUB_USER_UNKNOWN: row(EXIT.failed, 'there is no user named `{name}`', 'See: scout-hub user list'),
+  HUB_USER_LAST: row(
+    EXIT.failed,
+    '`{name}` is the last admin of this organisation',
+    'Add another admin first: scout-hub user add NAME --role admin',
+  ),
   HUB_PASSWORD_WEAK: row(EXIT.usage, 'the password has {got} characters; at least {least} are needed', 'Choose a longer one.'),
   HUB_LISTEN: row(
     EXIT.failed,

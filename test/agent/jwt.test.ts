@@ -15,7 +15,7 @@ afterEach(() => hub.close());
 
 it('an agent with a credential of the organisation reports, by token and by the private key; disabled it is refused, enabled it recovers', async () => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const registry = hub.serving.hub;
+  const registry = hub.registry;
   const key = parsePublicKey(publicKey.export({ format: 'pem', type: 'spki' }) as string, 'f');
   const { credential_id, fingerprint } = await addCredential(registry, { name: 'ci', key, role: 'member' });
   const home = join(hub.folder.path, 'agent');
@@ -36,5 +36,5 @@ it('an agent with a credential of the organisation reports, by token and by the 
   expect((await beat('jwt')).status).toBe(0);
   expect((await beat('bearer')).status).toBe(0);
   // The one that was refused waited in the outbox.
-  expect(await registry.store.standing('db-1.example')).toMatchObject({ accepted: 4, key: { fingerprint } });
+  expect(await registry.store.standing('default', 'db-1.example')).toMatchObject({ accepted: 4, key: { fingerprint } });
 }, 60_000);

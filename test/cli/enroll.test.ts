@@ -30,7 +30,7 @@ afterEach(async () => {
 
 const endpoint = () => `https://127.0.0.1:${hub.serving.port}`;
 const token = async (server = 'new-1', { authority = authorityPrint(hub.folder.path), lifeMs = HOUR } = {}) =>
-  (await createToken(hub.serving.hub, { server, policy: 'grace', graceMs: HOUR, lifeMs, authority })).token;
+  (await createToken(hub.registry, { server, policy: 'grace', graceMs: HOUR, lifeMs, authority })).token;
 
 /** The command, which a test may kill meanwhile. */
 function enroll(input: string, ...more: string[]): Promise<Done> {
@@ -87,7 +87,7 @@ describe('enroll', () => {
     expect(checked).toMatchObject({ ok: true, problems: [], online: { ok: true, fingerprint: told.fingerprint } });
     expect(checked.values).toContainEqual(expect.objectContaining({ name: 'host_name', value: 'a "b" $c' }));
     expect(done.stdout + done.stderr).not.toContain(keyIn());
-    expect((await hub.serving.hub.store.auditTrail(1, 99)).at(-1)).toMatchObject({ detail: { host: 'a "b" $c' } });
+    expect((await hub.serving.hub.store.auditTrail('default', 1, 99)).at(-1)).toMatchObject({ detail: { host: 'a "b" $c' } });
   });
 
   it('seals the key where there is a host key', async () => {
@@ -111,7 +111,7 @@ describe('enroll', () => {
   it('says nothing to a service that is not the one of the token', async () => {
     const done = await enroll(await token('new-1', { authority: randomBytes(32).toString('hex') }));
     expect(done).toMatchObject({ status: 69, stdout: '', stderr: expect.stringContaining('ENROLL_AUTHORITY') });
-    expect(await listTokens(hub.serving.hub)).toMatchObject([{ state: 'open' }]);
+    expect(await listTokens(hub.registry)).toMatchObject([{ state: 'open' }]);
     expect(files()).toEqual([]);
   });
 });
@@ -149,7 +149,7 @@ describe('enroll refuses', () => {
     expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(`ENROLL_CONFIGURED`) });
     expect(done.stderr).toContain(hub.server.fingerprint);
     expect(readFileSync(config, 'utf8')).toBe(old);
-    expect(await listTokens(hub.serving.hub)).toMatchObject([{ state: 'open' }]);
+    expect(await listTokens(hub.registry)).toMatchObject([{ state: 'open' }]);
     const forced = await enroll(text, '--force');
     expect(forced).toMatchObject({ status: 0, stdout: expect.stringContaining(`${config}.before-enroll`) });
     expect(readFileSync(`${config}.before-enroll`, 'utf8')).toBe(old);
@@ -161,7 +161,7 @@ describe('enroll refuses', () => {
     const done = await enroll(await token());
     expect(done).toMatchObject({ status: 78, stderr: expect.stringContaining('the variable SCOUT_API_KEY') });
     expect(files()).toEqual([]);
-    expect(await listTokens(hub.serving.hub)).toMatchObject([{ state: 'open' }]);
+    expect(await listTokens(hub.registry)).toMatchObject([{ state: 'open' }]);
   });
 });
 
@@ -222,7 +222,7 @@ describe('an enrolment that is cut short goes on with the same command', () => {
     mend();
     const done = await enroll(text, '--json');
     expect(done).toMatchObject({ status: 0, stderr: '' });
-    const keys = await listKeys(hub.serving.hub, 'new-1');
+    const keys = await listKeys(hub.registry, 'new-1');
     expect(keys.map(({ fingerprint }) => fingerprint)).toEqual([JSON.parse(done.stdout).fingerprint]);
     expect(files()).toEqual([expect.stringMatching(/^ca-/), 'config.yml']);
     expect(await check()).toMatchObject({ ok: true });
@@ -236,7 +236,7 @@ describe('an enrolment that is cut short goes on with the same command', () => {
     const { hub: inner } = hub.serving;
     inner.now = () => Date.now() + 120_000;
     expect(await enroll(text)).toMatchObject({ status: 0 });
-    expect(await listKeys(inner, 'new-1')).toHaveLength(1);
+    expect(await listKeys(hub.registry, 'new-1')).toHaveLength(1);
   });
 
   it('killed between the last two steps', async () => {
@@ -249,8 +249,8 @@ describe('an enrolment that is cut short goes on with the same command', () => {
   });
 
   it('brings a server that there is a new key, and keeps its policy', async () => {
-    await addServer(hub.serving.hub, 'there', 'immediate', 0);
+    await addServer(hub.registry, 'there', 'immediate', 0);
     expect(JSON.parse((await enroll(await token('there'), '--json')).stdout)).toMatchObject({ policy: 'immediate' });
-    expect(await listKeys(hub.serving.hub, 'there')).toHaveLength(1);
+    expect(await listKeys(hub.registry, 'there')).toHaveLength(1);
   });
 });

@@ -81,7 +81,7 @@ describe('headers that disagree', () => {
     expect(await mint(`Idempotency-Key: ${'x'.repeat(100_000)}`)).toEqual([431]);
     expect(await mint(`Idempotency-Key: ${'x'.repeat(100)}`, `Idempotency-Key: ${'y'.repeat(100)}`)).toEqual([400]);
     expect(await mint(`Idempotency-Key: ${'\t'.repeat(20)}x`)).toEqual([400]);
-    expect(await listKeys(hub.serving.hub, 'web-1')).toHaveLength(1);
+    expect(await listKeys(hub.registry, 'web-1')).toHaveLength(1);
   });
 });
 
@@ -90,7 +90,7 @@ it.each(['HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PATCH', 'TRACE', 'GET'])(
   async (method) => {
     for (const path of [...KEY_ROUTES, PATHS.heartbeats])
       expect(await raw(request(method, path, [`X-API-Key: ${hub.server.key}`]))).toEqual([405]);
-    expect(await listKeys(hub.serving.hub, 'web-1')).toHaveLength(1);
+    expect(await listKeys(hub.registry, 'web-1')).toHaveLength(1);
   },
 );
 
@@ -98,7 +98,7 @@ it('no other spelling of a path leads past the scopes', async () => {
   const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const der = pair.publicKey.export({ format: 'der', type: 'spki' }).toString('base64url');
   const key = parsePublicKey(der, 'f');
-  await addCredential(hub.serving.hub, { name: 'narrow', key, role: 'member', scopes: ['heartbeats'] });
+  await addCredential(hub.registry, { name: 'narrow', key, role: 'member', scopes: ['heartbeats'] });
   const secret = pair.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url');
   const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'der', type: 'spki' });
   const body = JSON.stringify({ public_key: other.toString('base64url') });
@@ -112,7 +112,7 @@ it('no other spelling of a path leads past the scopes', async () => {
     '/API/v1/keys/register',
   ])
     for (const status of await raw(request('POST', path, headers, body))) expect([400, 403, 404], path).toContain(status);
-  expect(await hub.serving.hub.store.credentials()).toHaveLength(1);
+  expect(await hub.serving.hub.store.credentials('default')).toHaveLength(1);
 });
 
 it.each([
@@ -140,7 +140,7 @@ it.each([
     const answer = await hub.call(path, { body, headers });
     expect([answer.status, problemOf(answer).status], path).toEqual([400, 400]);
   }
-  expect(await listKeys(hub.serving.hub, 'web-1')).toHaveLength(1);
+  expect(await listKeys(hub.registry, 'web-1')).toHaveLength(1);
 });
 
 it.each(['', '\n', 'changeme', 'YOUR_API_KEY', '0'.repeat(64)])('the SHA-256 of %j is not registered', async (text) => {
@@ -148,11 +148,11 @@ it.each(['', '\n', 'changeme', 'YOUR_API_KEY', '0'.repeat(64)])('the SHA-256 of 
   const answer = await hub.call(PATHS.register, { body: JSON.stringify({ sha256 }), headers: { 'content-type': 'application/json' } });
   expect(answer.status).toBe(400);
   expect(problemOf(answer)).toMatchObject({ code: 'key_invalid', detail: expect.stringContaining('placeholder') });
-  expect(await listKeys(hub.serving.hub, 'web-1')).toHaveLength(1);
+  expect(await listKeys(hub.registry, 'web-1')).toHaveLength(1);
 });
 
 it('an agent gone wrong has so many keys and no more, and goes on with those', async () => {
-  const { key, server_id } = await addServer(hub.serving.hub, 'many', 'multi', 0);
+  const { key, server_id } = await addServer(hub.registry, 'many', 'multi', 0);
   const { store } = hub.serving.hub;
   const row = () => ({ id: randomUUID(), serverId: server_id, name: null, hash: newKey(), slot: 'previous' as const, enabled: true });
   const more = Array.from({ length: KEYS_MOST - 2 }, () => ({ ...row(), createdAt: 1, validUntil: null, lastUsed: null }));
@@ -175,13 +175,13 @@ describe('keys that are turned on each other', () => {
   it('at once leave one that works', async () => {
     for (let round = 0; round < 10; round++) {
       const name = `r${round}`;
-      const { key: one } = await addServer(hub.serving.hub, name, 'multi', 0);
+      const { key: one } = await addServer(hub.registry, name, 'multi', 0);
       const two = newKey();
       const body = JSON.stringify({ sha256: createHash('sha256').update(two).digest('hex') });
       await hub.call(PATHS.register, { key: one, body, headers: { 'content-type': 'application/json' } });
       const statuses = await Promise.all([retire(one, print(two)), retire(two, print(one))]);
       expect(statuses.toSorted()).toEqual([200, 401]);
-      const [left, ...rest] = await listKeys(hub.serving.hub, name);
+      const [left, ...rest] = await listKeys(hub.registry, name);
       expect(rest).toEqual([]);
       expect(left).toMatchObject({ enabled: true, slot: 'current', valid_until: null });
     }

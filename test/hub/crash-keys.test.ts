@@ -92,9 +92,9 @@ it('a hub that is killed in the middle of key changes leaves exactly one of the 
     }
   }
   const store = SqliteStore.open(folder.path);
-  const [{ id }] = (await store.servers()) as unknown as [{ id: string }];
+  const [{ id }] = (await store.servers('default')) as unknown as [{ id: string }];
   expect(await store.keys(id)).toMatchObject([{ hash: sha256(key), enabled: true, validUntil: null }]);
-  await verifyAudit(auditLines(store));
+  await verifyAudit(auditLines(store, 'default'));
   await store.close();
 });
 
@@ -123,9 +123,9 @@ it('several processes that change keys of one database at once write one chain, 
   });
   expect(await Promise.all(ends)).toEqual(Array(WRITERS).fill([0, null]));
   const store = SqliteStore.open(folder.path);
-  const { lines } = await verifyAudit(auditLines(store));
+  const { lines } = await verifyAudit(auditLines(store, 'default'));
   expect(lines).toBe(1 + WRITERS * (1 + 2 * CHANGES));
-  const { id } = (await store.serverByName('shared')) as { id: string };
+  const { id } = (await store.serverByName('default', 'shared')) as { id: string };
   expect(await store.keys(id)).toHaveLength(1 + WRITERS * CHANGES);
   await store.close();
 });

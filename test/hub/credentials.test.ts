@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCredential } from '../../src/credentials/create.ts';
 import { auditLines, verifyAudit } from '../../src/hub/audit.ts';
@@ -6,7 +6,7 @@ import { nextName } from '../../src/hub/credential-keys.ts';
 import { type AddedCredential, addCredential, deleteCredential, enableCredential, renameCredential } from '../../src/hub/credentials.ts';
 import { storeByHost } from '../../src/hub/ingest/hosts.ts';
 import { parsePublicKey } from '../../src/hub/public-key.ts';
-import { addServer, showServer } from '../../src/hub/servers.ts';
+import { addServer, listServers, showServer } from '../../src/hub/servers.ts';
 import type { OrgCredential, Scope } from '../../src/hub/store.ts';
 import { whoamiSchema } from '../../src/protocol/heartbeat.ts';
 import { registeredSchema, retiredSchema } from '../../src/protocol/keys.ts';
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => hub.close());
 
-const registry = () => ({ ...hub.serving.hub, actor: 'cli:test' });
+const registry = () => ({ ...hub.registry, actor: 'cli:test' });
 const add = (name: string, of: Pair, over: { role?: OrgCredential['role']; scopes?: Scope[]; lifeMs?: number } = {}) =>
   addCredential(registry(), { name, key: parsePublicKey(spki(of), 'f'), role: 'member', ...over });
 /** The headers that an agent with this private key sends. */
@@ -59,7 +59,7 @@ describe('whoami', () => {
         rotation: ['register', 'retire'],
       });
     }
-    const [row] = await hub.serving.hub.store.credentials();
+    const [row] = await hub.serving.hub.store.credentials('default');
     expect(row?.lastUsed).toBeGreaterThan(0);
   });
 
@@ -74,7 +74,7 @@ describe('whoami', () => {
     await enableCredential(registry(), 'ci', true);
     for (const answer of await both()) expect(answer.status).toBe(200);
     hub.serving.hub.store.credentialByKid = async (kid) => {
-      const row = (await hub.serving.hub.store.credentials()).find((one) => one.kid === kid);
+      const row = (await hub.serving.hub.store.credentials('default')).find((one) => one.kid === kid);
       return row && { ...row, expiresAt: Date.UTC(2026, 0, 1) };
     };
     for (const answer of await both()) refused(answer, 401, 'key_refused', 'was valid until 2026-01-01');
@@ -118,21 +118,24 @@ describe('heartbeats', () => {
     const post = () => hub.post(packed(beats), jwt(ONE, added), null);
     expect(JSON.parse((await post()).text)).toMatchObject({ accepted: 3, duplicates: 0, fingerprint: added.fingerprint, slot: 'current' });
     expect(JSON.parse((await post()).text)).toMatchObject({ accepted: 0, duplicates: 3 });
-    expect(await showServer(hub.serving.hub, 'a.example')).toMatchObject({ policy: 'multi', keys: [], instances: [{ accepted: 2 }] });
-    expect(await showServer(hub.serving.hub, 'b.example')).toMatchObject({ instances: [{ accepted: 1 }] });
-    expect((await hub.serving.hub.store.standing('a.example'))?.key).toEqual({ fingerprint: added.fingerprint, slot: 'current' });
+    expect(await showServer(hub.registry, 'a.example')).toMatchObject({ policy: 'multi', keys: [], instances: [{ accepted: 2 }] });
+    expect(await showServer(hub.registry, 'b.example')).toMatchObject({ instances: [{ accepted: 1 }] });
+    expect((await hub.serving.hub.store.standing('default', 'a.example'))?.key).toEqual({
+      fingerprint: added.fingerprint,
+      slot: 'current',
+    });
   });
 
   it('also to a server that has keys of its own: a credential is the whole organisation\u2019s', async () => {
     const added = await add('ci', ONE);
     expect((await hub.post(packed([heartbeat({ host: { name: 'web-1' } })]), jwt(ONE, added), null)).status).toBe(200);
-    expect(await showServer(hub.serving.hub, 'web-1')).toMatchObject({ policy: 'grace', instances: [{ accepted: 1 }] });
+    expect(await showServer(hub.registry, 'web-1')).toMatchObject({ policy: 'grace', instances: [{ accepted: 1 }] });
   });
 
   it('register a host with a line that names the credential and where it came from', async () => {
     const added = await add('ci', ONE);
     await hub.post(packed([heartbeat()]), jwt(ONE, added), null);
-    expect((await Array.fromAsync(auditLines(hub.serving.hub.store))).at(-1)).toMatchObject({
+    expect((await Array.fromAsync(auditLines(hub.serving.hub.store, 'default'))).at(-1)).toMatchObject({
       actor: 'credential:ci',
       action: 'server.add',
       subject: 'server:web-1.example',
@@ -148,14 +151,14 @@ describe('heartbeats', () => {
       refused(answer, 400, 'heartbeat_invalid', 'host.name is not a name for a server');
       expect(problemOf(answer)).toMatchObject({ index: 1 });
       expect(problemOf(answer).detail).not.toContain(name);
-      expect(await hub.serving.hub.store.servers()).toHaveLength(1);
+      expect(await hub.serving.hub.store.servers('default')).toHaveLength(1);
     },
   );
 
   it('of a member bring so many servers into being and no more; of an admin any number', async () => {
     const { id } = { id: (await add('ci', ONE)).credential_id };
     const { hub: inner } = hub.serving;
-    const credential = (await inner.store.credentials()).find((one) => one.id === id) as OrgCredential;
+    const credential = (await inner.store.credentials('default')).find((one) => one.id === id) as OrgCredential;
     const store = (name: string, role: OrgCredential['role'] = 'member') =>
       storeByHost(
         inner,
@@ -172,7 +175,7 @@ describe('heartbeats', () => {
   it('need their scope', async () => {
     const added = await add('ci', ONE, { scopes: ['keys'] });
     refused(await hub.post(packed([heartbeat()]), jwt(ONE, added), null), 403, 'forbidden', 'lacks the scope heartbeats; it has keys');
-    expect(await hub.serving.hub.store.servers()).toHaveLength(1);
+    expect(await hub.serving.hub.store.servers('default')).toHaveLength(1);
   });
 });
 
@@ -184,7 +187,7 @@ describe('a credential replaces itself', () => {
     const made = await register();
     expect(made).toMatchObject({ name: 'ci-v2', slot: 'current', previous_key_valid_until: expect.any(String) });
     expect(await register()).toEqual(made);
-    const [old, fresh] = await hub.serving.hub.store.credentials();
+    const [old, fresh] = await hub.serving.hub.store.credentials('default');
     expect(fresh).toMatchObject({ id: made.credential_id, role: old?.role, scopes: old?.scopes, expiresAt: old?.expiresAt });
 
     const asNew = jwt(TWO, { credential_id: made.credential_id as string });
@@ -194,7 +197,7 @@ describe('a credential replaces itself', () => {
     expect(await retire()).toEqual({ fingerprint: added.fingerprint, retired: false });
     refused(await whoami(jwt(ONE, added)), 401, 'key_refused', 'is disabled');
     refused(await ask('register', asNew, { public_key: spki(ONE) }), 409, 'key_exists', 'ended');
-    const actions = (await Array.fromAsync(auditLines(hub.serving.hub.store))).map(({ actor, action, subject }) => [
+    const actions = (await Array.fromAsync(auditLines(hub.serving.hub.store, 'default'))).map(({ actor, action, subject }) => [
       actor,
       action,
       subject,
@@ -203,7 +206,7 @@ describe('a credential replaces itself', () => {
       ['credential:ci', 'credential.register', 'credential:ci-v2'],
       ['credential:ci-v2', 'credential.retire', 'credential:ci'],
     ]);
-    await verifyAudit(auditLines(hub.serving.hub.store));
+    await verifyAudit(auditLines(hub.serving.hub.store, 'default'));
   });
 
   it('whatever the length of its name', async () => {
@@ -231,7 +234,7 @@ describe('a credential replaces itself', () => {
     const headers = jwt(ONE, added);
     refused(await ask('register', headers, { sha256: 'a'.repeat(64) }), 400, 'key_invalid', 'key pair');
     refused(await ask('register', headers, { public_key: pkcs8(TWO) }), 400, 'key_invalid', 'it is a private key');
-    refused(await ask('mint', { ...headers, 'idempotency-key': randomUUID() }, {}), 400, 'key_invalid', 'key pair');
+    refused(await ask('mint', { ...headers, 'idempotency-key': randomUUID() }, {}), 400, 'key_invalid', 'public half');
     const answer = await hub.call('/api/v1/keys/register', {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ public_key: spki(TWO) }),
@@ -242,14 +245,14 @@ describe('a credential replaces itself', () => {
   it('as often as versions of it may be, those that have ended not counted', async () => {
     const added = await add('ci', ONE);
     const { store } = hub.serving.hub;
-    const [first] = (await store.credentials()) as [OrgCredential];
+    const [first] = (await store.credentials('default')) as [OrgCredential];
     const versions = Array.from({ length: 99 }, (_, index) => ({
       ...first,
       id: randomUUID(),
       name: `ci-v${index + 2}`,
       kid: `${index}`.padStart(43, 'x'),
     }));
-    await store.changeCredentials(() => ({ put: versions }));
+    await store.changeCredentials('default', () => ({ put: versions }));
     const register = () => ask('register', jwt(ONE, added), { public_key: spki(TWO) });
     refused(await register(), 409, 'keys_full', '100 versions');
     await enableCredential(registry(), 'ci-v5', false);
@@ -280,13 +283,59 @@ describe('names, roles and the trail', () => {
     await expect(enableCredential(registry(), 'ci', true)).rejects.toMatchObject({ code: 'HUB_CREDENTIAL_UNKNOWN' });
     await addServer(registry(), 'web-2', 'grace', 0);
     const store = hub.serving.hub.store;
-    expect((await Array.fromAsync(auditLines(store))).map(({ action }) => action)).toEqual([
+    expect((await Array.fromAsync(auditLines(store, 'default'))).map(({ action }) => action)).toEqual([
       'server.add',
       'credential.add',
       'credential.add',
       'credential.rename',
       'server.add',
     ]);
-    expect(await verifyAudit(auditLines(store))).toMatchObject({ lines: 5 });
+    expect(await verifyAudit(auditLines(store, 'default'))).toMatchObject({ lines: 5 });
   });
+});
+
+describe('an API key of the organisation', () => {
+  const apiKey = (key: string) => ({ 'x-api-key': key });
+
+  it('is made here and shown once; hosts report with it, each under its own server', async () => {
+    const { key = '', kid, fingerprint } = await addCredential(registry(), { name: 'agents', key: 'api-key', role: 'member' });
+    expect(kid).toBeNull();
+    expect(fingerprint).toBe(createHash('sha256').update(key).digest('hex').slice(0, 12));
+    const beats = ['a.example', 'b.example'].map((name) => heartbeat({ host: { name, boot_time: 1 } }));
+    expect((await hub.post(packed(beats), {}, key)).status).toBe(200);
+    expect((await listServers(registry())).map(({ name, fingerprint: used }) => [name, used])).toContainEqual(['a.example', fingerprint]);
+    expect(JSON.parse((await whoami(apiKey(key))).text)).toMatchObject({
+      server: null,
+      credential: { name: 'agents', role: 'member' },
+      fingerprint,
+      rotation: ['register', 'retire'],
+    });
+    expect(JSON.stringify(await hub.serving.hub.store.auditTrail('default', 1, 99))).not.toContain(key);
+  });
+
+  it('replaces itself by the SHA-256 of another, and is refused once it is disabled', async () => {
+    const { key = '' } = await addCredential(registry(), { name: 'agents', key: 'api-key', role: 'member' });
+    const fresh = randomBytes(32).toString('hex');
+    const sha256 = createHash('sha256').update(fresh).digest('hex');
+    const register = (body: object) =>
+      hub.call('/api/v1/keys/register', { body: JSON.stringify(body), key, headers: { 'content-type': 'application/json' } });
+    const answer = await register({ sha256 });
+    expect(JSON.parse(answer.text)).toMatchObject({ name: 'agents-v2', fingerprint: sha256.slice(0, 12) });
+    expect(JSON.parse(answer.text)).not.toHaveProperty('credential_id');
+    expect((await register({ public_key: spki(ONE) })).status).toBe(400);
+    const { sha256: taken } = { sha256: createHash('sha256').update(hub.server.key).digest('hex') };
+    expect((await register({ sha256: taken })).status).toBe(409);
+    expect((await whoami(apiKey(fresh))).status).toBe(200);
+    await enableCredential(registry(), 'agents', false);
+    const refused = await whoami(apiKey(key));
+    expect(refused.status).toBe(401);
+    expect(problemOf(refused).detail).toContain('agents');
+    expect((await whoami(apiKey(fresh))).status).toBe(200);
+  });
+});
+
+it('makes a key pair here, whose private half is shown once and let in', async () => {
+  const { key = '', kid } = await addCredential(registry(), { name: 'pair', key: 'pair', role: 'member' });
+  expect(kid).toMatch(/^[\w-]{43}$/);
+  expect((await whoami({ authorization: `Bearer ${key}` })).status).toBe(200);
 });

@@ -21,7 +21,7 @@ afterEach(() => hub.close());
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const newKey = () => randomBytes(32).toString('hex');
 const token = async (server: string, policy: Policy = 'grace', lifeMs = HOUR) =>
-  (await createToken(hub.serving.hub, { server, policy, graceMs: 24 * HOUR, lifeMs, authority: null })).token;
+  (await createToken(hub.registry, { server, policy, graceMs: 24 * HOUR, lifeMs, authority: null })).token;
 const send = (body: unknown) =>
   hub.call('/api/v1/enroll', {
     body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -52,7 +52,7 @@ describe('enroll', () => {
     });
     expect(await whoami(key)).toBe(200);
     refused(await enroll(text, newKey()), 403, 'token_refused', sha256(key).slice(0, 12));
-    const lines = await hub.serving.hub.store.auditTrail(1, 99);
+    const lines = await hub.serving.hub.store.auditTrail('default', 1, 99);
     for (const [index, line] of lines.entries()) expect(faultOf(line, lines[index - 1] ?? null)).toBeUndefined();
     expect(lines.at(-1)).toMatchObject({
       action: 'server.enroll',
@@ -62,7 +62,7 @@ describe('enroll', () => {
       address: expect.stringContaining('127.0.0.1'),
     });
     expect(JSON.stringify(lines)).not.toContain(text.slice(8, 40));
-    expect(await listTokens(hub.serving.hub)).toMatchObject([{ server: 'new-1', state: 'used', used_for: sha256(key).slice(0, 12) }]);
+    expect(await listTokens(hub.registry)).toMatchObject([{ server: 'new-1', state: 'used', used_for: sha256(key).slice(0, 12) }]);
   });
 
   it('answers the same token and key alike for as long as the token is good, and changes nothing', async () => {
@@ -70,7 +70,7 @@ describe('enroll', () => {
     const first = ok(await enroll(text, key));
     now += HOUR - 1;
     expect(ok(await enroll(text, key))).toEqual(first);
-    expect(await listKeys(hub.serving.hub, 'new-1')).toHaveLength(1);
+    expect(await listKeys(hub.registry, 'new-1')).toHaveLength(1);
     now += 1;
     refused(await enroll(text, key), 403, 'token_refused', 'expired at');
     expect(await whoami(key)).toBe(200);
@@ -90,7 +90,7 @@ describe('enroll', () => {
     ['grace', [200, 200]],
     ['multi', [200, 200]],
   ] as const)('brings the key into a server that there is, as its own policy says: %s', async (policy, expected) => {
-    const old = (await addServer(hub.serving.hub, 'there', policy, 24 * HOUR)).key;
+    const old = (await addServer(hub.registry, 'there', policy, 24 * HOUR)).key;
     const [text, key] = [await token('there', policy === 'immediate' ? 'multi' : 'immediate'), newKey()];
     expect(ok(await enroll(text, key))).toMatchObject({ policy });
     expect([await whoami(old), await whoami(key)]).toEqual(expected);
@@ -101,13 +101,13 @@ describe('enroll', () => {
     refused(await enroll('enroll1_x', key), 403, 'token_refused', 'not a whole one');
     refused(await enroll(`enroll1_${randomBytes(32).toString('base64url')}`, key), 403, 'token_refused', 'not known');
     const [revoked, late, gone] = [await token('a'), await token('b', 'grace', 1_000), await token('c')];
-    const open = (await listTokens(hub.serving.hub)).find(({ server }) => server === 'a');
-    await revokeToken(hub.serving.hub, open?.fingerprint ?? '');
+    const open = (await listTokens(hub.registry)).find(({ server }) => server === 'a');
+    await revokeToken(hub.registry, open?.fingerprint ?? '');
     refused(await enroll(revoked, key), 403, 'token_refused', 'not known');
     now += 1_000;
     refused(await enroll(late, key), 403, 'token_refused', 'expired');
     ok(await enroll(gone, key));
-    await removeServer(hub.serving.hub, 'c');
+    await removeServer(hub.registry, 'c');
     refused(await enroll(gone, key), 403, 'token_refused', 'not known');
   });
 
@@ -124,7 +124,7 @@ describe('enroll', () => {
     const key = newKey();
     ok(await enroll(await token('a'), key));
     ok(await enroll(await token('a'), key));
-    expect(await listKeys(hub.serving.hub, 'a')).toHaveLength(1);
+    expect(await listKeys(hub.registry, 'a')).toHaveLength(1);
   });
 
   it.each([

@@ -5,7 +5,7 @@ import type { Hub } from '../../src/hub/hub.ts';
 import { Metrics } from '../../src/hub/metrics.ts';
 import { addServer } from '../../src/hub/servers.ts';
 import { SqliteStore } from '../../src/hub/sqlite-store.ts';
-import { tempFolder } from './helpers.ts';
+import { registryOf, tempFolder } from './helpers.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 12);
 let folder: ReturnType<typeof tempFolder>;
@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 it('tells until when a previous key is good, and nothing of one that is not any more', async () => {
-  const { key } = await addServer(hub, 'web-1', 'grace', 1_000);
+  const { key } = await addServer(registryOf(hub.store), 'web-1', 'grace', 1_000);
   const caller = (await gate.admit({ 'x-api-key': key }, 'a')) as AgentCaller;
   const { keys } = hub.store;
   const withPrevious = (validUntil: number | null, enabled = true) => {
@@ -39,7 +39,7 @@ it('tells until when a previous key is good, and nothing of one that is not any 
 });
 
 it('prefers X-API-Key, and takes a bearer in any case of its scheme', async () => {
-  const { key, server_id } = await addServer(hub, 'web-1', 'grace', 1_000);
+  const { key, server_id } = await addServer(registryOf(hub.store), 'web-1', 'grace', 1_000);
   for (const headers of [
     { authorization: `bearer ${key}` },
     { authorization: `BEARER  ${key} ` },
@@ -50,7 +50,7 @@ it('prefers X-API-Key, and takes a bearer in any case of its scheme', async () =
 });
 
 it('writes refusals of unknown keys for no server', async () => {
-  const { server_id } = await addServer(hub, 'web-1', 'grace', 1_000);
+  const { server_id } = await addServer(registryOf(hub.store), 'web-1', 'grace', 1_000);
   const refused: unknown[] = [];
   const { refuse } = hub.store;
   hub.store.refuse = async (...args) => {

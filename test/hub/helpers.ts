@@ -5,7 +5,8 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { type ServeOptions, type Serving, serve } from '../../src/hub/serve.ts';
-import { type AddedServer, addServer } from '../../src/hub/servers.ts';
+import { type AddedServer, addServer, type Registry } from '../../src/hub/servers.ts';
+import type { Store } from '../../src/hub/store.ts';
 import type { Heartbeat, ServiceProblem } from '../../src/protocol/heartbeat.ts';
 
 /** A temporary folder, and how to be rid of it. */
@@ -13,6 +14,9 @@ export function tempFolder(): { path: string; remove: () => void } {
   const path = mkdtempSync(join(os.tmpdir(), 'scout-hub-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
+
+/** A store on behalf of the default organisation. */
+export const registryOf = (store: Store): Registry => ({ store, now: () => Date.now(), org: 'default' });
 
 /** A heartbeat as an agent makes it. */
 export function heartbeat(over: Partial<Heartbeat> = {}): Heartbeat {
@@ -70,8 +74,13 @@ export class TestHub {
       mostBytes: 1e9,
       ...options,
     });
-    this.server = await addServer(this.serving.hub, 'web-1', 'grace', 86_400_000);
+    this.server = await addServer(this.registry, 'web-1', 'grace', 86_400_000);
     return this;
+  }
+
+  /** The hub on behalf of the default organisation. */
+  get registry(): Registry {
+    return { ...this.serving.hub, org: 'default' };
   }
 
   get ca(): string {

@@ -26,7 +26,7 @@ const print = (key: string) => sha256(key).slice(0, 12);
 const rfc = (ms: number) => new Date(ms).toISOString();
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-const add = async (name: string, policy: Policy, graceMs = GRACE) => (await addServer(hub.serving.hub, name, policy, graceMs)).key;
+const add = async (name: string, policy: Policy, graceMs = GRACE) => (await addServer(hub.registry, name, policy, graceMs)).key;
 const post = (what: string, key: string | null, body: unknown, headers: Record<string, string> = {}) =>
   hub.call(`/api/v1/keys/${what}`, {
     body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -134,7 +134,7 @@ describe('mint', () => {
     expect((await mint(old, idempotency)).key).toBe(first.key);
     now += 1;
     refused(await post('mint', old, {}, { 'idempotency-key': idempotency }), 401, 'key_refused');
-    expect(await listKeys(hub.serving.hub, 'a')).toHaveLength(1);
+    expect(await listKeys(hub.registry, 'a')).toHaveLength(1);
   });
 
   it('grace: an agent that lost the answer and its Idempotency-Key asks again with the previous key, and ends well', async () => {
@@ -157,7 +157,7 @@ describe('mint', () => {
       const answers = await Promise.all(Array.from({ length: 8 }, () => mint(old, idempotency)));
       expect(new Set(answers.map(({ key }) => key)).size).toBe(1);
       expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1);
-      expect(await listKeys(hub.serving.hub, policy)).toHaveLength(policy === 'immediate' ? 1 : 2);
+      expect(await listKeys(hub.registry, policy)).toHaveLength(policy === 'immediate' ? 1 : 2);
     }
   });
 
@@ -171,7 +171,7 @@ describe('mint', () => {
   });
 
   it('is not repeated for a key that somebody has shut out on purpose', async () => {
-    const registry = hub.serving.hub;
+    const registry = hub.registry;
     const actions = [{ action: 'disable', force: false } as const, { action: 'delete', force: false } as const];
     for (const [index, action] of actions.entries()) {
       const [name, idempotency] = [`m${index}`, randomUUID()];
@@ -204,7 +204,7 @@ describe('mint', () => {
       { 'idempotency-key': '\u00e9'.repeat(16) },
     ])
       refused(await post('mint', old, {}, headers), 400, 'idempotency_key');
-    expect(await listKeys(hub.serving.hub, 'a')).toHaveLength(1);
+    expect(await listKeys(hub.registry, 'a')).toHaveLength(1);
     const bare = await hub.call('/api/v1/keys/mint', { body: '', key: old, headers: { 'idempotency-key': randomUUID() } });
     expect(ok(bare)).toMatchObject({ replayed: false });
   });
@@ -246,7 +246,7 @@ describe('a key that ended', () => {
   const told = async (key: string) => problemOf(await hub.call('/api/v1/whoami', { key })).detail;
 
   it('is told so by its fingerprint, time and cause, and is counted for its server', async () => {
-    const registry = hub.serving.hub;
+    const registry = hub.registry;
     const replaced = await add('a', 'immediate');
     const at = rfc(now);
     const { key } = await rotateKey(registry, 'a');
@@ -264,14 +264,14 @@ describe('a key that ended', () => {
 
   it('may be asked about without being counted: a rotation makes sure that the old key is dead', async () => {
     const old = await add('a', 'immediate');
-    await rotateKey(hub.serving.hub, 'a');
+    await rotateKey(hub.registry, 'a');
     for (let count = 0; count < 3; count++) await told(old);
     refused(await hub.post(packed([heartbeat()]), {}, old), 401, 'key_refused');
-    await expect.poll(async () => (await showServer(hub.serving.hub, 'a')).refused).toEqual({ 401: 1 });
+    await expect.poll(async () => (await showServer(hub.registry, 'a')).refused).toEqual({ 401: 1 });
   });
 
   it('is told how: retired by its agent or by hand, deleted, or its window over', async () => {
-    const registry = hub.serving.hub;
+    const registry = hub.registry;
     const first = await add('a', 'grace', HOUR);
     const { key: second } = await rotateKey(registry, 'a');
     await retire(second, print(first));
@@ -320,7 +320,7 @@ describe('every route', () => {
     refused(await post(what, key, '{}', { ...headers, 'content-type': 'text/plain' }), 415, 'unsupported_type');
     refused(await post(what, key, JSON.stringify({ sha256: 'x'.repeat(16_384) }), headers), 413, 'body_too_large');
     refused(await hub.call(`/api/v1/keys/${what}`, { key }), 405, 'method_not_allowed');
-    expect(await listKeys(hub.serving.hub, 'a')).toMatchObject([{ slot: 'current' }]);
+    expect(await listKeys(hub.registry, 'a')).toMatchObject([{ slot: 'current' }]);
   });
 
   it('repeats no key that was put into a body by mistake', async () => {
@@ -335,13 +335,13 @@ describe('every route', () => {
     const { store } = hub.serving.hub;
     const { useKey } = store;
     store.useKey = async (...args) => {
-      await removeServer(hub.serving.hub, 'a').catch(() => {});
+      await removeServer(hub.registry, 'a').catch(() => {});
       return useKey.apply(store, args);
     };
     refused(await post('register', a, { sha256: sha256(newKey()) }), 401, 'key_refused');
     const ends = [(key: ServerKey) => ({ drop: [key.id] }), (key: ServerKey) => ({ put: [{ ...key, enabled: false }] })];
     for (const [index, end] of ends.entries()) {
-      const { server_id, key } = await addServer(hub.serving.hub, `b${index}`, 'immediate', 0);
+      const { server_id, key } = await addServer(hub.registry, `b${index}`, 'immediate', 0);
       store.useKey = async () => store.changeKeys(server_id, (keys) => end(keys[0] as ServerKey));
       const fresh = newKey();
       refused(await post('register', key, { sha256: sha256(fresh) }), 401, 'key_refused');
@@ -356,7 +356,7 @@ describe('every route', () => {
     await register(old, fresh);
     const minted = await mint(fresh, randomUUID());
     await retire(minted.key, print(fresh));
-    const lines = await hub.serving.hub.store.auditTrail(1, 100);
+    const lines = await hub.serving.hub.store.auditTrail('default', 1, 100);
     for (const [index, line] of lines.entries()) expect(faultOf(line, lines[index - 1] ?? null)).toBeUndefined();
     expect(lines.slice(-3)).toMatchObject([
       { action: 'key.register', detail: { by: print(old), key: print(fresh), until: `${print(old)} ${rfc(now + GRACE)}` } },

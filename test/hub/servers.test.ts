@@ -11,7 +11,7 @@ let folder: ReturnType<typeof tempFolder>;
 let hub: Registry & { store: SqliteStore };
 beforeEach(() => {
   folder = tempFolder();
-  hub = { store: SqliteStore.open(folder.path), now: () => NOW };
+  hub = { store: SqliteStore.open(folder.path), now: () => NOW, org: 'default' };
 });
 afterEach(async () => {
   await hub.store.close();

@@ -3,6 +3,7 @@ import { chownSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
+import { migrate } from '../../src/hub/sqlite/migrations.ts';
 import { SqliteStore } from '../../src/hub/sqlite-store.ts';
 import { faultOf } from '../../src/support/chain.ts';
 import { tempFolder } from './helpers.ts';
@@ -56,22 +57,33 @@ describe('SQLite file', () => {
     expect(() => SqliteStore.open(folder.path)).toThrow(expect.objectContaining({ code: 'HUB_DATA_NEWER' }));
   });
 
-  it('of the version before this one is brought up to date, with all that is in it', async () => {
+  it('from before there were organisations is brought up to date, with all that is in it', async () => {
     folder = tempFolder();
     const { server, key } = registered('a');
-    const before = SqliteStore.open(folder.path);
-    await before.addServer(server, key);
-    await before.close();
-    const database = new DatabaseSync(join(folder.path, 'hub.db'));
-    database.exec(
-      `DROP TABLE tokens; DROP TABLE ended_keys; DROP INDEX servers_brought_by; ALTER TABLE servers DROP COLUMN brought_by; PRAGMA user_version = 3`,
-    );
-    database.close();
+    const old = new DatabaseSync(join(folder.path, 'hub.db'));
+    migrate(old, 5);
+    old.exec(`
+      INSERT INTO servers (number, id, name, policy, grace_ms, created_at) VALUES (7, '${server.id}', 'a', 'grace', 86400000, 1000);
+      UPDATE sqlite_sequence SET seq = 9;
+      INSERT INTO keys VALUES ('${key.id}', 7, '${key.hash}', 'current', 1, ${key.createdAt}, NULL, NULL, NULL);
+      INSERT INTO credentials VALUES ('c', 'ci', 'member', '["keys"]', 'kid', 'x', 1, 1, NULL, NULL);
+      INSERT INTO users VALUES ('u', 'ann', 'admin', 'x');
+      INSERT INTO audit VALUES (1, '{"seq":1,"hash":"h"}')`);
+    old.close();
     const store = SqliteStore.open(folder.path);
     expect(await store.findKey(key.hash)).toEqual({ server, key });
-    await store.changeKeys(server.id, () => ({ drop: [key.id], ended: { at: 9, how: 'replaced' } }));
-    expect(await store.endedKey(key.hash)).toMatchObject({ server, endedAt: 9 });
+    expect(await store.credentials('default')).toMatchObject([{ org: 'default', name: 'ci', publicKey: 'x' }]);
+    expect(await store.userByName('ann')).toMatchObject({ org: 'default' });
+    expect(await store.auditTrail('default', 1, 9)).toMatchObject([{ seq: 1 }]);
+    await store.removeServer(server.id);
+    expect(await store.findKey(key.hash)).toBeUndefined();
+    const next = registered('b');
+    await store.addServer(next.server, next.key);
     await store.close();
+    const found = new DatabaseSync(join(folder.path, 'hub.db'));
+    // A number that was given once is not given again.
+    expect(found.prepare('SELECT number FROM servers').get()).toEqual({ number: 10 });
+    found.close();
   });
 
   it('that is none is refused with HUB_DATA', () => {
@@ -103,14 +115,14 @@ describe('SQLite file', () => {
     folder = tempFolder();
     const store = SqliteStore.open(folder.path);
     const entry = { at: 1, actor: 'cli:ann', action: 'x', subject: 'y', detail: {}, address: null };
-    for (let count = 0; count < 3; count++) await store.audit(entry);
+    for (let count = 0; count < 3; count++) await store.audit({ org: 'default', ...entry });
     const database = new DatabaseSync(join(folder.path, 'hub.db'));
     expect(() => database.exec(`UPDATE audit SET line = '{}'`)).toThrow('append-only');
     expect(() => database.exec('DELETE FROM audit')).toThrow('append-only');
     database.exec(`DROP TRIGGER audit_no_update; UPDATE audit SET line = 'spoilt' WHERE seq > 1`);
     database.close();
-    await store.audit(entry);
-    const [first, second, third, fourth] = await store.auditTrail(1, 9);
+    await store.audit({ org: 'default', ...entry });
+    const [first, second, third, fourth] = await store.auditTrail('default', 1, 9);
     expect([first!, second!, third!].map((line, i) => faultOf(line, [null, first!, second!][i]!) !== undefined)).toEqual([
       false,
       true,

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
   type AuditEntry,
+  type AuditLine,
   ENDED_KEPT_MS,
   type Founder,
   MINT_KEPT_MS,
@@ -11,7 +12,7 @@ import {
   type ServerKey,
   type Store,
 } from '../../src/hub/store.ts';
-import { faultOf, type Link } from '../../src/support/chain.ts';
+import { faultOf } from '../../src/support/chain.ts';
 import { hash, incoming, registered } from './store-suite.ts';
 
 /** A further key of a server. */
@@ -23,6 +24,7 @@ function credential(name: string, over: Partial<OrgCredential> = {}): OrgCredent
   const kid = randomBytes(32).toString('base64url');
   return {
     id: randomUUID(),
+    org: 'default',
     name,
     role: 'member',
     scopes: ['heartbeats', 'keys'],
@@ -37,6 +39,7 @@ function credential(name: string, over: Partial<OrgCredential> = {}): OrgCredent
 }
 
 const entry = (action: string): AuditEntry => ({
+  org: 'default',
   at: 5,
   actor: 'cli:ann',
   action,
@@ -53,7 +56,7 @@ const founder = (over: Partial<Founder> = {}): Founder => ({
   ...over,
 });
 
-function expectChain(lines: (AuditEntry & Link)[]): void {
+function expectChain(lines: AuditLine[]): void {
   for (const [index, line] of lines.entries()) expect(faultOf(line, lines[index - 1] ?? null)).toBeUndefined();
 }
 
@@ -64,7 +67,7 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
     await store().addServer(made.server, made.key);
     return made;
   }
-  const actions = async () => (await store().auditTrail(1, 100)).map((line) => line.action);
+  const actions = async () => (await store().auditTrail('default', 1, 100)).map((line) => line.action);
 
   describe('changeKeys', () => {
     it('writes, replaces and deletes keys with their line and their mint', async () => {
@@ -196,7 +199,7 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
     const { server, key } = registered('a');
     await store().addServer(server, key, entry('server.add'));
     await expect(store().addServer(registered('a').server, key, entry('server.add'))).rejects.toThrow();
-    const user = { id: randomUUID(), name: 'ann', role: 'admin' as const, passwordHash: 'x' };
+    const user = { id: randomUUID(), org: 'default', name: 'ann', role: 'admin' as const, passwordHash: 'x' };
     await store().addUser(user, entry('user.add'));
     await expect(store().addUser({ ...user, id: randomUUID() }, entry('user.add'))).rejects.toThrow();
     await store().removeServer(server.id, entry('server.remove'));
@@ -205,21 +208,21 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
   });
 
   it('serverForHost registers a server without a key, once, with its line', async () => {
-    const made = (await store().serverForHost('web-1', 7, founder())) as Server;
-    expect(made).toEqual({ id: expect.any(String), name: 'web-1', policy: 'multi', graceMs: 0, createdAt: 7 });
+    const made = (await store().serverForHost('default', 'web-1', 7, founder())) as Server;
+    expect(made).toEqual({ id: expect.any(String), org: 'default', name: 'web-1', policy: 'multi', graceMs: 0, createdAt: 7 });
     await reopen();
-    expect(await store().serverForHost('web-1', 8, founder())).toEqual(made);
+    expect(await store().serverForHost('default', 'web-1', 8, founder())).toEqual(made);
     expect(await store().keys(made.id)).toEqual([]);
     const { server } = await add('a');
-    expect(await store().serverForHost('a', 8, founder({ most: 0 }))).toEqual(server);
-    expect(await store().auditTrail(1, 9)).toMatchObject([
+    expect(await store().serverForHost('default', 'a', 8, founder({ most: 0 }))).toEqual(server);
+    expect(await store().auditTrail('default', 1, 9)).toMatchObject([
       { at: 7, actor: 'credential:ci-v2', action: 'server.add', subject: 'server:web-1', address: '::1' },
     ]);
   });
 
   it('serverForHost registers as many servers as a family of credentials may have, and again when one was removed', async () => {
     await add('a');
-    const ask = (name: string, over: Partial<Founder> = {}) => store().serverForHost(name, 7, founder({ most: 2, ...over }));
+    const ask = (name: string, over: Partial<Founder> = {}) => store().serverForHost('default', name, 7, founder({ most: 2, ...over }));
     const names = await Promise.all(['x', 'y', 'z', 'x'].map((name, index) => ask(name, { actor: `credential:ci-v${index + 2}` })));
     expect(names.map((server) => server?.name)).toEqual(['x', 'y', undefined, 'x']);
     expect((await ask('z', { family: 'other' }))?.name).toBe('z');
@@ -234,45 +237,45 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
   describe('credentials', () => {
     it('are kept by name, found by key id, replaced and deleted', async () => {
       const [b, a] = [credential('b', { enabled: false, expiresAt: 9, lastUsed: 3 }), credential('a', { role: 'admin', scopes: [] })];
-      await store().changeCredentials((all) => {
+      await store().changeCredentials('default', (all) => {
         expect(all).toEqual([]);
         return { put: [b, a], audit: entry('credential.add') };
       });
       await reopen();
-      expect(await store().credentials()).toEqual([a, b]);
+      expect(await store().credentials('default')).toEqual([a, b]);
       expect(await store().credentialByKid(b.kid)).toEqual(b);
       expect(await store().credentialByKid('none')).toBeUndefined();
-      await store().changeCredentials(() => ({
+      await store().changeCredentials('default', () => ({
         put: [{ ...a, name: 'c', enabled: false }],
         drop: [b.id],
         audit: entry('credential.rename'),
       }));
-      expect(await store().credentials()).toEqual([{ ...a, name: 'c', enabled: false }]);
+      expect(await store().credentials('default')).toEqual([{ ...a, name: 'c', enabled: false }]);
       expect(await actions()).toEqual(['credential.add', 'credential.rename']);
     });
 
     it('whose name or public key is taken are refused, and what is thrown undoes all', async () => {
       const a = credential('a');
-      await store().changeCredentials(() => ({ put: [a] }));
+      await store().changeCredentials('default', () => ({ put: [a] }));
       const refused = (other: OrgCredential, what: RegExp) =>
-        expect(store().changeCredentials(() => ({ put: [other], audit: entry('x') }))).rejects.toMatchObject({
+        expect(store().changeCredentials('default', () => ({ put: [other], audit: entry('x') }))).rejects.toMatchObject({
           code: 'HUB_CREDENTIAL_EXISTS',
           message: expect.stringMatching(what),
         });
       await refused(credential('a'), /the name `a`/);
-      await refused(credential('b', { kid: a.kid }), /this public key/);
-      const thrown = store().changeCredentials(() => {
+      await refused(credential('b', { kid: a.kid }), /this key/);
+      const thrown = store().changeCredentials('default', () => {
         throw new Error('no');
       });
       await expect(thrown).rejects.toThrow('no');
-      expect(await store().credentials()).toEqual([a]);
+      expect(await store().credentials('default')).toEqual([a]);
       expect(await actions()).toEqual([]);
     });
 
     it('note their last use like keys, by themselves and with heartbeats', async () => {
       const one = credential('a');
-      await store().changeCredentials(() => ({ put: [one] }));
-      const server = (await store().serverForHost('web-1', 1, founder())) as Server;
+      await store().changeCredentials('default', () => ({ put: [one] }));
+      const server = (await store().serverForHost('default', 'web-1', 1, founder())) as Server;
       const use = { id: one.id, hash: hash(), slot: 'current' as const, lastUsed: null };
       const used = async () => (await store().credentialByKid(one.kid))?.lastUsed;
       await store().useKey(use, 10_000);
@@ -281,7 +284,7 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
       expect(await used()).toBe(10_000);
       await store().accept(server, use, [incoming(randomUUID(), 1)], 20_000);
       expect(await used()).toBe(20_000);
-      expect(await store().standing('web-1')).toMatchObject({ key: { fingerprint: use.hash.slice(0, 12), slot: 'current' } });
+      expect(await store().standing('default', 'web-1')).toMatchObject({ key: { fingerprint: use.hash.slice(0, 12), slot: 'current' } });
     });
   });
 
@@ -291,14 +294,16 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
       await store().audit(entry('server.add'));
       await store().changeKeys(server.id, () => ({ audit: entry('key.rotate') }));
       await reopen();
-      await store().changeCredentials(() => ({ audit: { ...entry('credential.add'), address: '::1', detail: {} } }));
-      await store().serverForHost('h', 3, founder());
-      const all = await store().auditTrail(1, 100);
+      await store().changeCredentials('default', () => ({ audit: { ...entry('credential.add'), address: '::1', detail: {} } }));
+      await store().serverForHost('default', 'h', 3, founder());
+      const all = await store().auditTrail('default', 1, 100);
       expect(all.map((line) => line.seq)).toEqual([1, 2, 3, 4]);
       expectChain(all);
-      expect(all[0]).toMatchObject(entry('server.add'));
-      expect(await store().auditTrail(2, 2)).toEqual(all.slice(1, 3));
-      expect(await store().auditTrail(5, 2)).toEqual([]);
+      const { org, ...line } = entry('server.add');
+      expect(org).toBe('default');
+      expect(all[0]).toMatchObject(line);
+      expect(await store().auditTrail('default', 2, 2)).toEqual(all.slice(1, 3));
+      expect(await store().auditTrail('default', 5, 2)).toEqual([]);
     });
 
     it('keeps one order when many write at once', async () => {
@@ -307,7 +312,7 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
         i % 2 ? store().audit(entry(`x${i}`)) : store().changeKeys(server.id, () => ({ audit: entry(`x${i}`) })),
       );
       await Promise.all(writes);
-      const all = await store().auditTrail(1, 100);
+      const all = await store().auditTrail('default', 1, 100);
       expect(all).toHaveLength(40);
       expectChain(all);
     });

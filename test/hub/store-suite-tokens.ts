@@ -4,14 +4,22 @@ import { hash, registered } from './store-suite.ts';
 
 function tokenFor(serverName: string, over: Partial<Token> = {}): Token {
   const times = { createdAt: 1, expiresAt: 9, usedAt: null, usedFor: null };
-  return { hash: hash(), serverName, policy: 'grace', graceMs: 5, ...times, ...over };
+  return { hash: hash(), org: 'default', serverName, policy: 'grace', graceMs: 5, ...times, ...over };
 }
 
-const entry = (action: string): AuditEntry => ({ at: 5, actor: 'cli:ann', action, subject: 'server:a', detail: {}, address: null });
+const entry = (action: string): AuditEntry => ({
+  org: 'default',
+  at: 5,
+  actor: 'cli:ann',
+  action,
+  subject: 'server:a',
+  detail: {},
+  address: null,
+});
 
 /** What every store must do with tokens; `store` gives the one of the test that runs. */
 export function describeTokens(store: () => Store, reopen: () => Promise<void>): void {
-  const actions = async () => (await store().auditTrail(1, 100)).map((line) => line.action);
+  const actions = async () => (await store().auditTrail('default', 1, 100)).map((line) => line.action);
 
   describe('tokens', () => {
     it('are kept, listed newest first, and forgotten, each with its line', async () => {
@@ -19,10 +27,10 @@ export function describeTokens(store: () => Store, reopen: () => Promise<void>):
       await store().addToken(old, entry('token.create'));
       await store().addToken(fresh);
       await reopen();
-      expect(await store().tokens()).toEqual([fresh, old]);
+      expect(await store().tokens('default')).toEqual([fresh, old]);
       expect(await store().removeToken(old.hash, entry('token.revoke'))).toBe(true);
       expect(await store().removeToken(old.hash, entry('token.revoke'))).toBe(false);
-      expect(await store().tokens()).toEqual([fresh]);
+      expect(await store().tokens('default')).toEqual([fresh]);
       expect(await actions()).toEqual(['token.create', 'token.revoke']);
     });
 
@@ -49,7 +57,7 @@ export function describeTokens(store: () => Store, reopen: () => Promise<void>):
       ]);
       expect(await store().keys(server.id)).toEqual([another]);
       expect(await store().endedKey(key.hash)).toMatchObject({ endedAt: 6, how: 'replaced' });
-      expect(await store().tokens()).toEqual([used]);
+      expect(await store().tokens('default')).toEqual([used]);
       expect(await actions()).toEqual(['server.enroll']);
     });
 
@@ -68,8 +76,8 @@ export function describeTokens(store: () => Store, reopen: () => Promise<void>):
       const put = (server: Server, key: ServerKey) =>
         store().enroll(token.hash, () => ({ token: { ...token, usedAt: 1 }, register: server, put: [key], audit: entry('x') }));
       await expect(put(b.server, { ...b.key, hash: a.key.hash })).rejects.toMatchObject({ code: 'HUB_KEY_EXISTS' });
-      expect(await store().servers()).toEqual([a.server]);
-      expect(await store().tokens()).toEqual([token]);
+      expect(await store().servers('default')).toEqual([a.server]);
+      expect(await store().tokens('default')).toEqual([token]);
       expect(await actions()).toEqual([]);
     });
 
@@ -79,11 +87,11 @@ export function describeTokens(store: () => Store, reopen: () => Promise<void>):
       await store().addServer(server, key);
       for (const token of [tokenFor('a'), tokenFor('b', { expiresAt: 10 })]) await store().addToken(token);
       await store().removeServer(server.id);
-      expect(await store().tokens()).toMatchObject([{ serverName: 'b' }]);
+      expect(await store().tokens('default')).toMatchObject([{ serverName: 'b' }]);
       await store().prune(10 + 7 * day, 1e9);
-      expect(await store().tokens()).toHaveLength(1);
+      expect(await store().tokens('default')).toHaveLength(1);
       await store().prune(11 + 7 * day, 1e9);
-      expect(await store().tokens()).toEqual([]);
+      expect(await store().tokens('default')).toEqual([]);
     });
   });
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Incoming, Server, ServerKey, Store } from '../../src/hub/store.ts';
 import { describeChanges } from './store-suite-keys.ts';
+import { describeOrganisations } from './store-suite-organisations.ts';
 import { describeTokens } from './store-suite-tokens.ts';
 
 /** Of a key that nobody has. */
@@ -10,7 +11,7 @@ export const hash = () => createHash('sha256').update(randomBytes(32)).digest('h
 
 /** A server and its key, as servers.ts makes them. */
 export function registered(name: string): { server: Server; key: ServerKey } {
-  const server: Server = { id: randomUUID(), name, policy: 'grace', graceMs: 86_400_000, createdAt: 1_000 };
+  const server: Server = { id: randomUUID(), org: 'default', name, policy: 'grace', graceMs: 86_400_000, createdAt: 1_000 };
   const key: ServerKey = {
     id: randomUUID(),
     serverId: server.id,
@@ -60,9 +61,9 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
       const b = await add('b');
       const a = await add('a');
       store = await reopen(store);
-      expect(await store.servers()).toEqual([a.server, b.server]);
-      expect(await store.serverByName('b')).toEqual(b.server);
-      expect(await store.serverByName('c')).toBeUndefined();
+      expect(await store.servers('default')).toEqual([a.server, b.server]);
+      expect(await store.serverByName('default', 'b')).toEqual(b.server);
+      expect(await store.serverByName('default', 'c')).toBeUndefined();
       expect(await store.keys(a.server.id)).toEqual([a.key]);
       expect(await store.findKey(b.key.hash)).toEqual({ server: b.server, key: b.key });
       expect(await store.findKey(hash())).toBeUndefined();
@@ -70,7 +71,7 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
       await store.removeServer(b.server.id);
       await store.removeServer(b.server.id);
       expect(await store.findKey(b.key.hash)).toBeUndefined();
-      expect(await store.servers()).toEqual([a.server]);
+      expect(await store.servers('default')).toEqual([a.server]);
     });
 
     it('refuses a second server of a name, and leaves nothing of it', async () => {
@@ -241,11 +242,11 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
 
     it('tells the fleet: the latest heartbeat and the key it came with', async () => {
       const { server, key } = await add('a');
-      expect(await store.fleet()).toEqual([{ server, key: null, latest: null, accepted: 0 }]);
+      expect(await store.fleet('default')).toEqual([{ server, key: null, latest: null, accepted: 0 }]);
       const id = randomUUID();
       await store.accept(server, key, [incoming(id, 2, { hostName: 'new', interval: 0.02 }), incoming(id, 1, { hostName: 'old' })], 7_000);
       await store.accept(server, key, [incoming(id, 2, { hostName: 'again' })], 8_000);
-      expect(await store.fleet()).toEqual([
+      expect(await store.fleet('default')).toEqual([
         {
           server,
           key: { fingerprint: key.hash.slice(0, 12), slot: 'current' },
@@ -254,8 +255,8 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
         },
       ]);
       await add('b');
-      expect(await store.standing('a')).toEqual((await store.fleet())[0]);
-      expect(await store.standing('c')).toBeUndefined();
+      expect(await store.standing('default', 'a')).toEqual((await store.fleet('default'))[0]);
+      expect(await store.standing('default', 'c')).toBeUndefined();
     });
 
     it('tells since when heartbeats have come in without a break', async () => {
@@ -264,7 +265,7 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
       const since: (number | undefined)[] = [];
       for (const [i, received] of [100_000, 110_000, 135_000, 160_001, 170_000].entries()) {
         await store.accept(server, key, [incoming(id, i + 1, { interval: 10 })], received);
-        since.push((await store.fleet())[0]?.latest?.aliveSince);
+        since.push((await store.fleet('default'))[0]?.latest?.aliveSince);
       }
       expect(since).toEqual([100_000, 100_000, 100_000, 160_001, 160_001]);
     });
@@ -299,14 +300,14 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
     });
 
     it('keeps users and their sessions', async () => {
-      const user = { id: randomUUID(), name: 'ada', role: 'admin' as const, passwordHash: 'x' };
+      const user = { id: randomUUID(), org: 'default', name: 'ada', role: 'admin' as const, passwordHash: 'x' };
       await store.addUser(user);
       await expect(store.addUser({ ...user, id: randomUUID() })).rejects.toMatchObject({ code: 'HUB_USER_EXISTS' });
       const session = { hash: hash(), userId: user.id, createdAt: 1, lastSeen: 1 };
       await store.addSession(session);
       await store.touchSession(session.hash, 9);
       store = await reopen(store);
-      expect(await store.users()).toEqual([user]);
+      expect(await store.users('default')).toEqual([user]);
       expect(await store.userByName('ada')).toEqual(user);
       expect(await store.userByName('bob')).toBeUndefined();
       expect(await store.session(session.hash)).toEqual({ session: { ...session, lastSeen: 9 }, user });
@@ -315,7 +316,7 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
     });
 
     it('forgets sessions unseen for a week before the window', async () => {
-      const user = { id: randomUUID(), name: 'ada', role: 'member' as const, passwordHash: 'x' };
+      const user = { id: randomUUID(), org: 'default', name: 'ada', role: 'member' as const, passwordHash: 'x' };
       await store.addUser(user);
       const week = 7 * 86_400_000;
       const [old, fresh] = [hash(), hash()];
@@ -332,6 +333,7 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
         store = await reopen(store);
       },
     );
+    describeOrganisations(() => store);
     describeTokens(
       () => store,
       async () => {

@@ -199,7 +199,7 @@ export interface Past {
 
 /** Registers a server and fills its past, as if its agent had reported. Returns its key. */
 export async function fillServer(hub: Pick<Hub, 'store' | 'now'>, name: string, past?: Past): Promise<{ key: string; host: FakeHost }> {
-  const { key: text } = await addServer(hub, name, 'grace', 86_400_000);
+  const { key: text } = await addServer({ ...hub, org: 'default' }, name, 'grace', 86_400_000);
   const host = new FakeHost(past?.hostName ?? name, past?.interval, past?.seed);
   if (!past) return { key: text, host };
   const found = await hub.store.findKey(hashKey(text));

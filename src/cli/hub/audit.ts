@@ -1,15 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { AuditLine } from '../../hub/audit.ts';
+import type { AuditLine } from '../../hub/store.ts';
 import type { Link } from '../../support/chain.ts';
 import { detailOf, ScoutError } from '../../support/errors.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
-import { usage, withData, withStore } from './common.ts';
+import { usage, type Where, withRegistry, withRegistryOptions } from './common.ts';
 import { plain } from './text.ts';
 
-interface Options {
-  data: string;
+interface Options extends Where {
   json?: boolean;
 }
 
@@ -24,11 +23,11 @@ export function verb(program: Command): void {
   const audit = program.command('audit').description('who changed which key, credential, server or person, and when');
 
   const listing = audit.command('list').description('every line of the audit trail, oldest first');
-  withData(listing).option('--json', 'one JSON document: the lines as stored, with their hashes').action(list);
+  withRegistryOptions(listing).option('--json', 'one JSON document: the lines as stored, with their hashes').action(list);
   example(listing, 'scout-hub audit list');
 
   const verifying = audit.command('verify').description('check that no line was edited, removed between others or put in');
-  withData(verifying)
+  withRegistryOptions(verifying)
     .option('--expect <hash>', 'a line of this hash must be in it: what an earlier `audit verify` told of the last')
     .option('--from <file>', 'the lines of this file must be in it: what an earlier `audit list --json` printed')
     .option('--file <file>', 'check the lines of this file instead; no hub is needed')
@@ -39,7 +38,7 @@ export function verb(program: Command): void {
 
 async function list(options: Options): Promise<void> {
   const { auditLines } = await import('../../hub/audit.ts');
-  const lines = await withStore(options.data, (store) => Array.fromAsync(auditLines(store)));
+  const lines = await withRegistry(options, (hub) => Array.fromAsync(auditLines(hub.store, hub.org)));
   if (options.json) return out.json(lines);
   out.line(table(['LINE', 'TIME', 'WHO', 'WHAT', 'ON', 'DETAIL'], lines.map(rowOf)));
 }
@@ -52,7 +51,7 @@ async function verify(options: VerifyOptions): Promise<void> {
   const kept = { ...(hash !== undefined && { hash }), ...(earlier && { earlier }) };
   const walk = async () =>
     options.file === undefined
-      ? withStore(options.data, (store) => verifyAudit(auditLines(store), kept))
+      ? withRegistry(options, (hub) => verifyAudit(auditLines(hub.store, hub.org), kept))
       : verifyAudit(await exported(options.file), kept);
   const found = await walk().catch((error: unknown) => {
     if (!options.json || !(error instanceof ScoutError) || !BAD_TRAIL.has(error.code)) throw error;

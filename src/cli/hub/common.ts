@@ -1,6 +1,7 @@
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Registry } from '../../hub/servers.ts';
 import type { Store } from '../../hub/store.ts';
 import { parseDuration } from '../../support/durations.ts';
 import { detailOf, ScoutError } from '../../support/errors.ts';
@@ -19,6 +20,17 @@ export function cliActor(): string {
     // Containers run as numbers that no passwd file knows.
     return `cli:${process.getuid?.() ?? 'unknown'}`;
   }
+}
+
+/** Where a verb finds the hub's things, and whose are meant. */
+export interface Where {
+  data: string;
+  org: string;
+}
+
+/** Adds `--data` and `--org` to a verb. */
+export function withRegistryOptions(command: Command): Command {
+  return withData(command).option('--org <name>', 'organisation whose things are meant', 'default');
 }
 
 /** Adds `--data` to a verb. */
@@ -57,4 +69,16 @@ export async function withStore<T>(data: string, work: (store: Store) => Promise
     if ((error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') throw error;
     throw new ScoutError('HUB_DATA', { path: data, detail: detailOf(error) }, {}, { cause: error });
   }
+}
+
+/**
+ * Opens the store for the time of one verb, on behalf of whoever runs it and for the organisation of `--org`. Throws
+ * HUB_ORGANISATION_UNKNOWN, HUB_DATA.
+ */
+export function withRegistry<T>({ data, org: name }: Where, work: (hub: Registry) => Promise<T>): Promise<T> {
+  return withStore(data, async (store) => {
+    const org = (await store.organisationByName(name))?.id;
+    if (org === undefined) throw new ScoutError('HUB_ORGANISATION_UNKNOWN', { name });
+    return work({ store, now: () => Date.now(), org, actor: cliActor() });
+  });
 }

@@ -1,21 +1,21 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { CredentialView } from '../../hub/credentials.ts';
-import type { Registry } from '../../hub/servers.ts';
+import type { CredentialView, NewCredential } from '../../hub/credentials.ts';
 import type { OrgCredential, Scope } from '../../hub/store.ts';
 import { detailOf, ScoutError } from '../../support/errors.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
-import { cliActor, durationOption, usage, withData, withStore } from './common.ts';
+import { durationOption, usage, type Where, withRegistry, withRegistryOptions } from './common.ts';
 import { ago } from './text.ts';
 
-interface Options {
-  data: string;
+interface Options extends Where {
   json?: boolean;
 }
 
 interface AddOptions extends Options {
-  publicKey: string;
+  publicKey?: string;
+  keyPair?: boolean;
+  apiKey?: boolean;
   role: string;
   scope?: string[];
   expires?: string;
@@ -25,22 +25,23 @@ const ROLES: readonly string[] = ['admin', 'member'] satisfies OrgCredential['ro
 const now = () => Date.now();
 const credentials = () => import('../../hub/credentials.ts');
 
-/** Opens the store for one verb, in the name of whoever runs it. */
-function work<T>({ data }: Options, what: (hub: Registry) => Promise<T>): Promise<T> {
-  return withStore(data, (store) => what({ store, now, actor: cliActor() }));
-}
-
 /** `scout-hub credential add|list|enable|disable|rename|delete`. */
 export function verb(program: Command): void {
   const credential = program
     .command('credential')
-    .description('credentials of the organisation: key pairs of which the hub has the public half');
+    .description('credentials of the organisation: key pairs and API keys that any of its hosts may use');
   const make = (usage: string, text: string, shown: string) => {
-    const command = withData(credential.command(usage).description(text)).option('--json', 'one JSON document');
+    const command = withRegistryOptions(credential.command(usage).description(text)).option('--json', 'one JSON document');
     return example(command, `scout-hub credential ${shown}`);
   };
-  make('add <name>', 'let in whoever signs with a private key', 'add ci --public-key ci.pub --role member --expires 365d')
-    .requiredOption('--public-key <file>', 'RSA, 2048 bits or more: PEM, or base64url of the DER')
+  make(
+    'add <name>',
+    'let in whoever has a private key, or an API key of the whole organisation',
+    'add ci --public-key ci.pub --role member --expires 365d',
+  )
+    .option('--public-key <file>', 'of a key pair: RSA, 2048 bits or more, PEM or base64url of the DER')
+    .option('--key-pair', 'make the key pair here; its private half is printed once and kept nowhere')
+    .option('--api-key', 'make an API key here, printed once and kept nowhere')
     .requiredOption('--role <role>', 'admin or member')
     .option('--scope <scope...>', 'only these of the role: heartbeats, fleet, keys, admin')
     .option('--expires <duration>', 'for how long it is good; for ever unless given')
@@ -60,15 +61,26 @@ async function add(name: string, options: AddOptions): Promise<void> {
   const scopes = await scopesOf(options.scope, role);
   const lifeMs = options.expires === undefined ? undefined : durationOption('--expires', options.expires);
   if (lifeMs === 0) throw usage('--expires 0 would end it at once');
-  const [{ addCredential }, { parsePublicKey }] = await Promise.all([credentials(), import('../../hub/public-key.ts')]);
-  const key = parsePublicKey(read(options.publicKey), options.publicKey);
+  const key = await keyOf(options);
+  const { addCredential } = await credentials();
   const given = { name, key, role, ...(scopes && { scopes }), ...(lifeMs !== undefined && { lifeMs }) };
-  const added = await work(options, (hub) => addCredential(hub, given));
+  const added = await withRegistry(options, (hub) => addCredential(hub, given));
   if (options.json) return out.json(added);
-  out.line(added.credential_id);
-  out.note(
-    `${name} is let in as ${role} (${added.scopes.join(', ')}); fingerprint ${added.fingerprint}. Above is its id: api.credential_id.`,
-  );
+  const told = `${name} is let in as ${role} (${added.scopes.join(', ')}); fingerprint ${added.fingerprint}.`;
+  if (added.key === undefined) {
+    out.line(added.credential_id);
+    return out.note(`${told} Above is its id: api.credential_id.`);
+  }
+  out.line(added.key);
+  out.note(`${told} Above is its key, shown this once.${added.kid === null ? '' : ` Its id: ${added.credential_id}`}`);
+}
+
+/** What the credential is to go by. Throws USAGE, FILE_UNREADABLE, HUB_PUBLIC_KEY. */
+async function keyOf({ publicKey, keyPair, apiKey }: AddOptions): Promise<NewCredential['key']> {
+  if ([publicKey, keyPair, apiKey].filter(Boolean).length !== 1) throw usage('give one of --public-key FILE, --key-pair and --api-key');
+  if (publicKey === undefined) return keyPair ? 'pair' : 'api-key';
+  const { parsePublicKey } = await import('../../hub/public-key.ts');
+  return parsePublicKey(read(publicKey), publicKey);
 }
 
 /** The scopes that `--scope` names, also with commas between them. Throws USAGE. */
@@ -92,7 +104,7 @@ function read(path: string): string {
 
 async function list(options: Options): Promise<void> {
   const { listCredentials } = await credentials();
-  const all = await work(options, listCredentials);
+  const all = await withRegistry(options, listCredentials);
   if (options.json) return out.json(all);
   out.line(table(['NAME', 'KEY', 'ROLE', 'SCOPES', 'STATE', 'EXPIRES', 'LAST USED'], all.map(rowOf)));
 }
@@ -105,21 +117,21 @@ function rowOf(one: CredentialView): string[] {
 
 async function enable(name: string, enabled: boolean, options: Options): Promise<void> {
   const { enableCredential } = await credentials();
-  const view = await work(options, (hub) => enableCredential(hub, name, enabled));
+  const view = await withRegistry(options, (hub) => enableCredential(hub, name, enabled));
   if (options.json) return out.json(view);
   out.line(`${name} is ${enabled ? 'let in again' : 'refused from now on'}.`);
 }
 
 async function rename(name: string, to: string, options: Options): Promise<void> {
   const { renameCredential } = await credentials();
-  const view = await work(options, (hub) => renameCredential(hub, name, to));
+  const view = await withRegistry(options, (hub) => renameCredential(hub, name, to));
   if (options.json) return out.json(view);
   out.line(`${name} is called ${view.name} now.`);
 }
 
 async function remove(name: string, options: Options): Promise<void> {
   const { deleteCredential } = await credentials();
-  const view = await work(options, (hub) => deleteCredential(hub, name));
+  const view = await withRegistry(options, (hub) => deleteCredential(hub, name));
   if (options.json) return out.json(view);
   out.line(`${name} is deleted; it is refused from now on.`);
 }

@@ -1,29 +1,22 @@
 import type { Command } from 'commander';
 import type { Fate, OneKey } from '../../hub/key-changes.ts';
-import type { Registry } from '../../hub/servers.ts';
 import { out } from '../output.ts';
 import { example } from '../program.ts';
-import { cliActor, withData, withStore } from './common.ts';
+import { type Where, withRegistry, withRegistryOptions } from './common.ts';
 import { keyTable } from './text.ts';
 
-interface Options {
-  data: string;
+interface Options extends Where {
   json?: boolean;
 }
 
 const now = () => Date.now();
 const changes = () => import('../../hub/key-changes.ts');
 
-/** Opens the store for one verb, in the name of whoever runs it. */
-function work<T>({ data }: Options, what: (hub: Registry) => Promise<T>): Promise<T> {
-  return withStore(data, (store) => what({ store, now, actor: cliActor() }));
-}
-
 /** `scout-hub key rotate|retire|list|add|enable|disable|rename|delete`. */
 export function verb(program: Command): void {
   const key = program.command('key').description('keys of servers');
   const add = (usage: string, text: string, shown: string) => {
-    const command = withData(key.command(usage).description(text)).option('--json', 'one JSON document');
+    const command = withRegistryOptions(key.command(usage).description(text)).option('--json', 'one JSON document');
     return example(command, `scout-hub key ${shown}`);
   };
   const force = 'also the last key that works';
@@ -45,14 +38,14 @@ export function verb(program: Command): void {
 
 async function list(name: string, options: Options): Promise<void> {
   const { listKeys } = await import('../../hub/servers.ts');
-  const keys = await work(options, (hub) => listKeys(hub, name));
+  const keys = await withRegistry(options, (hub) => listKeys(hub, name));
   if (options.json) return out.json(keys);
   out.line(keyTable(keys, now()));
 }
 
 async function rotate(name: string, options: Options): Promise<void> {
   const { rotateKey } = await changes();
-  const { others, ...made } = await work(options, (hub) => rotateKey(hub, name));
+  const { others, ...made } = await withRegistry(options, (hub) => rotateKey(hub, name));
   if (options.json) return out.json(made);
   out.line(made.key);
   out.note(`Above is the new key of ${name}, shown this once (fingerprint ${made.fingerprint}).`);
@@ -67,7 +60,7 @@ const FATES: Record<Fate['fate'], string> = {
 
 async function retire(name: string, options: Options): Promise<void> {
   const { retireKeys } = await changes();
-  const retired = await work(options, (hub) => retireKeys(hub, name));
+  const retired = await withRegistry(options, (hub) => retireKeys(hub, name));
   if (options.json) return out.json({ retired });
   for (const fingerprint of retired) out.line(`${fingerprint} is refused from now on.`);
   if (retired.length === 0) out.line(`${name} has no previous key.`);
@@ -75,7 +68,7 @@ async function retire(name: string, options: Options): Promise<void> {
 
 async function addOne(name: string, options: Options & { name?: string }): Promise<void> {
   const { addKey } = await changes();
-  const made = await work(options, (hub) => addKey(hub, name, options.name ?? null));
+  const made = await withRegistry(options, (hub) => addKey(hub, name, options.name ?? null));
   if (options.json) return out.json(made);
   out.line(made.key);
   out.note(`Above is a further key of ${name}, shown this once (fingerprint ${made.fingerprint}). The others go on working.`);
@@ -83,7 +76,7 @@ async function addOne(name: string, options: Options & { name?: string }): Promi
 
 async function change(name: string, which: string, what: OneKey, options: Options, said: string): Promise<void> {
   const { changeKey } = await changes();
-  const key = await work(options, (hub) => changeKey(hub, name, which, what));
+  const key = await withRegistry(options, (hub) => changeKey(hub, name, which, what));
   if (options.json) return out.json(what.action === 'delete' ? { fingerprint: key.fingerprint, deleted: true } : key);
   out.line(`${key.fingerprint} ${said}.`);
 }

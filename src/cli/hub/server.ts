@@ -3,11 +3,10 @@ import type { Policy } from '../../hub/store.ts';
 import { formatDuration } from '../../support/durations.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
-import { cliActor, durationOption, usage, withData, withStore } from './common.ts';
+import { durationOption, usage, type Where, withRegistry, withRegistryOptions } from './common.ts';
 import { ago, keyTable, plain } from './text.ts';
 
-interface Options {
-  data: string;
+interface Options extends Where {
   json?: boolean;
 }
 
@@ -40,15 +39,13 @@ export function verb(program: Command): void {
   example(removing, 'scout-hub server remove web-1');
 }
 
-const json = (command: Command) => withData(command).option('--json', 'one JSON document');
+const json = (command: Command) => withRegistryOptions(command).option('--json', 'one JSON document');
 
 async function add(name: string, options: Options & { policy: string; grace: string }): Promise<void> {
   if (!POLICIES.includes(options.policy)) throw usage(`--policy ${options.policy} is none of ${POLICIES.join(', ')}`);
   const graceMs = durationOption('--grace', options.grace);
   const { addServer } = await servers();
-  const added = await withStore(options.data, (store) =>
-    addServer({ store, now, actor: cliActor() }, name, options.policy as Policy, graceMs),
-  );
+  const added = await withRegistry(options, (hub) => addServer(hub, name, options.policy as Policy, graceMs));
   if (options.json) return out.json(added);
   out.line(added.key);
   out.note(`${name} is registered. Above is its key, shown this once (fingerprint ${added.fingerprint}).`);
@@ -56,7 +53,7 @@ async function add(name: string, options: Options & { policy: string; grace: str
 
 async function list(options: Options): Promise<void> {
   const { listServers } = await servers();
-  const all = await withStore(options.data, (store) => listServers({ store, now }));
+  const all = await withRegistry(options, (hub) => listServers(hub));
   if (options.json) return out.json(all);
   const rows = all.map((one) => [
     one.name,
@@ -73,7 +70,7 @@ async function list(options: Options): Promise<void> {
 
 async function show(name: string, options: Options): Promise<void> {
   const { showServer } = await servers();
-  const found = await withStore(options.data, (store) => showServer({ store, now }, name));
+  const found = await withRegistry(options, (hub) => showServer(hub, name));
   if (options.json) return out.json(found);
   const policy = found.policy === 'grace' ? `grace, ${formatDuration(found.grace * 1_000)}` : found.policy;
   out.line(`${found.name}: ${found.state}, last heard ${ago(found.last_received, now())}; policy ${policy}; id ${found.server_id}`);
@@ -89,7 +86,7 @@ async function show(name: string, options: Options): Promise<void> {
 
 async function remove(name: string, options: Options): Promise<void> {
   const { removeServer } = await servers();
-  await withStore(options.data, (store) => removeServer({ store, now, actor: cliActor() }, name));
+  await withRegistry(options, (hub) => removeServer(hub, name));
   if (options.json) return out.json({ name, removed: true });
   out.line(`${name} is removed; its key is refused from now on.`);
 }

@@ -1,13 +1,11 @@
 import type { Command } from 'commander';
-import type { Registry } from '../../hub/servers.ts';
 import type { Policy } from '../../hub/store.ts';
 import type { TokenView } from '../../hub/tokens.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
-import { cliActor, durationOption, usage, withData, withStore } from './common.ts';
+import { durationOption, usage, type Where, withRegistry, withRegistryOptions } from './common.ts';
 
-interface Options {
-  data: string;
+interface Options extends Where {
   json?: boolean;
 }
 
@@ -20,19 +18,13 @@ interface CreateOptions extends Options {
 }
 
 const POLICIES: readonly string[] = ['immediate', 'grace', 'multi'] satisfies Policy[];
-const now = () => Date.now();
 const tokens = () => import('../../hub/tokens.ts');
-
-/** Opens the store for one verb, in the name of whoever runs it. */
-function work<T>({ data }: Options, what: (hub: Registry) => Promise<T>): Promise<T> {
-  return withStore(data, (store) => what({ store, now, actor: cliActor() }));
-}
 
 /** `scout-hub token create|list|revoke`. */
 export function verb(program: Command): void {
   const token = program.command('token').description('tokens by which a new host enrols: scout-agent enroll');
   const make = (usage: string, text: string, shown: string) => {
-    const command = withData(token.command(usage).description(text)).option('--json', 'one JSON document');
+    const command = withRegistryOptions(token.command(usage).description(text)).option('--json', 'one JSON document');
     return example(command, `scout-hub token ${shown}`);
   };
   make('create', 'let one host enrol, once; the token is printed once and kept nowhere', 'create --server web-1 --expires 1h')
@@ -53,7 +45,7 @@ async function create(options: CreateOptions): Promise<void> {
   const [{ createToken }, { authorityPrint }] = await Promise.all([tokens(), import('../../hub/tls/own.ts')]);
   const authority = options.ca ? authorityPrint(options.data) : null;
   const wanted = { server: options.server, policy: options.policy as Policy, graceMs, lifeMs, authority };
-  const { known, ...made } = await work(options, (hub) => createToken(hub, wanted));
+  const { known, ...made } = await withRegistry(options, (hub) => createToken(hub, wanted));
   if (options.json) return out.json(made);
   out.line(made.token);
   out.note(`Above is the token, shown this once (fingerprint ${made.fingerprint}); it works once, until ${made.expires}. On the host:`);
@@ -63,7 +55,7 @@ async function create(options: CreateOptions): Promise<void> {
 
 async function list(options: Options): Promise<void> {
   const { listTokens } = await tokens();
-  const all = await work(options, listTokens);
+  const all = await withRegistry(options, listTokens);
   if (options.json) return out.json(all);
   out.line(table(['TOKEN', 'SERVER', 'STATE', 'CREATED', 'EXPIRES', 'USED', 'FOR KEY'], all.map(rowOf)));
 }
@@ -80,7 +72,7 @@ const rowOf = (one: TokenView): string[] => [
 
 async function revoke(fingerprint: string, options: Options): Promise<void> {
   const { revokeToken } = await tokens();
-  const view = await work(options, (hub) => revokeToken(hub, fingerprint));
+  const view = await withRegistry(options, (hub) => revokeToken(hub, fingerprint));
   if (options.json) return out.json(view);
   out.line(
     `${view.fingerprint} is refused from now on.${view.state === 'used' ? ' It had been used: the key that came with it stays.' : ''}`,

@@ -29,12 +29,12 @@ export async function storeByHost(
 ): Promise<Counts[]> {
   const wrong = batch.findIndex(({ hostName }) => !isServerName(hostName));
   if (wrong >= 0) throw badName(wrong);
-  const { name, role } = caller.credential;
+  const { org, name, role } = caller.credential;
   const by: Founder = { actor: `credential:${name}`, family: familyOf(name), address, most: role === 'admin' ? null : most };
   const [now, use] = [hub.now(), keyUseOf(caller)];
   const toHost = async (host: string, group: Incoming[]) => {
     const accept = async () => {
-      const server = await hub.store.serverForHost(host, now, by);
+      const server = await hub.store.serverForHost(org, host, now, by);
       if (!server) throw new Refusal('forbidden', `The credential ${name} has registered ${most} servers, and may register no more.`);
       return hub.store.accept(server, use, group, now);
     };

@@ -1,10 +1,10 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import { ScoutError } from '../../support/errors.ts';
 import type { Hub } from '../hub.ts';
 import { Refusal } from '../problems.ts';
-import { listKeys, listServers, rfc3339, showServer } from '../servers.ts';
+import { listKeys, listServers, type Registry, rfc3339, showServer } from '../servers.ts';
 import type { Sessions } from '../session.ts';
-import { headers, requireUser } from './guard.ts';
+import { headers, type PeopleEnv, requireUser } from './guard.ts';
 import { MOST_POINTS, readings, stepOf } from './readings.ts';
 import { type Attributes, ratesOf, valuesOf } from './series.ts';
 
@@ -13,14 +13,15 @@ const HOUR_MS = 3_600_000;
 const LONGEST_MS = 31 * 24 * HOUR_MS;
 
 /** Mounts what signed-in people and their scripts read: servers, and the series behind the charts. */
-export function mountApi(app: Hono, hub: Hub, sessions: Sessions): void {
+export function mountApi(app: Hono<PeopleEnv>, hub: Hub, sessions: Sessions): void {
   const user = requireUser(sessions, 'api');
+  const registryOf = (c: Context<PeopleEnv>): Registry => ({ store: hub.store, now: hub.now, org: c.get('person').org });
 
-  app.get('/api/v1/servers', headers, user, async (c) => c.json(await listServers(hub)));
+  app.get('/api/v1/servers', headers, user, async (c) => c.json(await listServers(registryOf(c))));
 
   app.get('/api/v1/servers/:name', headers, user, async (c) => {
     try {
-      return c.json(await showServer(hub, c.req.param('name')));
+      return c.json(await showServer(registryOf(c), c.req.param('name')));
     } catch (error) {
       return known(error);
     }
@@ -28,7 +29,7 @@ export function mountApi(app: Hono, hub: Hub, sessions: Sessions): void {
 
   app.get('/api/v1/servers/:name/keys', headers, user, async (c) => {
     try {
-      return c.json(await listKeys(hub, c.req.param('name')));
+      return c.json(await listKeys(registryOf(c), c.req.param('name')));
     } catch (error) {
       return known(error);
     }
@@ -43,7 +44,7 @@ export function mountApi(app: Hono, hub: Hub, sessions: Sessions): void {
       if (Number.isNaN(since) || Number.isNaN(until))
         throw invalid('`from` and `to` are times such as 2026-01-31T12:00:00Z, or milliseconds since the epoch.');
       if (since >= until || until - since > LONGEST_MS) throw invalid('`from` lies before `to`, and at most 31 days before it.');
-      return c.json(await seriesOf(hub, c.req.param('name'), metric, since, until));
+      return c.json(await seriesOf(registryOf(c), c.req.param('name'), metric, since, until));
     } catch (error) {
       return known(error);
     }
@@ -51,7 +52,7 @@ export function mountApi(app: Hono, hub: Hub, sessions: Sessions): void {
 }
 
 /** Series of one metric: gauges as read, counters as gain per second, downsampled to at most 500 points. */
-async function seriesOf(hub: Hub, name: string, metric: string, from: number, to: number) {
+async function seriesOf(hub: Registry, name: string, metric: string, from: number, to: number) {
   const { server_id, interval } = await showServer(hub, name);
   const step = stepOf(from, to, interval ?? 10);
   const found = await readings(hub.store, server_id, { from, to, interval: interval ?? 10, names: new Set([metric]) });

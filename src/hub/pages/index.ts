@@ -26,7 +26,7 @@ export function mountPages(app: Hono, hub: Hub): void {
   const user = requireUser(sessions, 'page');
   const pages = app as unknown as Hono<PeopleEnv>;
 
-  mountApi(app, hub, sessions);
+  mountApi(pages, hub, sessions);
   const readable = readableErrors(assets);
   mountSignIn(pages, hub, sessions, assets);
 
@@ -35,7 +35,7 @@ export function mountPages(app: Hono, hub: Hub): void {
   pages.get('/', headers, readable, user, async (c) => {
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
     const now = hub.now();
-    const view = viewFleet(await hub.store.fleet(), query, now);
+    const view = viewFleet(await hub.store.fleet(c.get('person').org), query, now);
     if (c.req.header('x-scout-fragment')) return c.html(fleetFragment(view, now));
     return c.html(page({ title: 'Fleet', assets, person: c.get('person'), body: fleetBody(view, now) }));
   });
@@ -44,7 +44,7 @@ export function mountPages(app: Hono, hub: Hub): void {
     const name = c.req.param('name');
     const range = rangeOf(c.req.query('range'));
     try {
-      const view = await viewServer(hub, name, range);
+      const view = await viewServer({ store: hub.store, now: hub.now, org: c.get('person').org }, name, range);
       if (c.req.header('x-scout-fragment')) return c.html(serverFragment(view, hub.now()));
       return c.html(page({ title: name, assets, person: c.get('person'), charts: true, body: serverBody(view, hub.now()) }));
     } catch (error) {

@@ -1,6 +1,5 @@
 import type { Inventory } from '../../protocol/heartbeat.ts';
-import type { Hub } from '../hub.ts';
-import { showServer } from '../servers.ts';
+import { type Registry, showServer } from '../servers.ts';
 import { CHART_METRICS, drawCharts } from './charts.ts';
 import { readings, stepOf } from './readings.ts';
 import { RANGES, type Range, type ServerView } from './server-page.ts';
@@ -8,7 +7,7 @@ import { RANGES, type Range, type ServerView } from './server-page.ts';
 const HOUR_MS = 3_600_000;
 
 /** Everything that the page of one server shows. Throws HUB_SERVER_UNKNOWN. */
-export async function viewServer(hub: Hub, name: string, range: Range): Promise<ServerView> {
+export async function viewServer(hub: Registry, name: string, range: Range): Promise<ServerView> {
   const details = await showServer(hub, name);
   const to = hub.now() + 1;
   const from = to - RANGES[range] * HOUR_MS;

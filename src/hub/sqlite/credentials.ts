@@ -15,19 +15,19 @@ export class Credentials {
   constructor(database: DatabaseSync, audit: Audit) {
     this.#database = database;
     this.#audit = audit;
-    this.#all = database.prepare('SELECT * FROM credentials ORDER BY name');
+    this.#all = database.prepare('SELECT * FROM credentials WHERE org = ? ORDER BY name');
     this.#byKid = database.prepare('SELECT * FROM credentials WHERE kid = ?');
     this.#put = database.prepare(`
-      INSERT INTO credentials (id, name, role, scopes, kid, public_key, enabled, created_at, expires_at, last_used)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT INTO credentials (id, org, name, role, scopes, kid, public_key, enabled, created_at, expires_at, last_used)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, scopes = excluded.scopes,
         kid = excluded.kid, public_key = excluded.public_key, enabled = excluded.enabled, created_at = excluded.created_at,
         expires_at = excluded.expires_at, last_used = excluded.last_used`);
-    this.#drop = database.prepare('DELETE FROM credentials WHERE id = ?');
+    this.#drop = database.prepare('DELETE FROM credentials WHERE id = ? AND org = ?');
   }
 
-  all(): OrgCredential[] {
-    return this.#all.all().map(credentialOf);
+  all(org: string): OrgCredential[] {
+    return this.#all.all(org).map(credentialOf);
   }
 
   byKid(kid: string): OrgCredential | undefined {
@@ -35,20 +35,20 @@ export class Credentials {
     return row && credentialOf(row);
   }
 
-  change(decide: (all: OrgCredential[]) => Edit<OrgCredential>): void {
+  change(org: string, decide: (all: OrgCredential[]) => Edit<OrgCredential>): void {
     transaction(this.#database, () => {
-      const { put = [], drop = [], audit } = decide(this.all());
-      for (const id of drop) this.#drop.run(id);
+      const { put = [], drop = [], audit } = decide(this.all(org));
+      for (const id of drop) this.#drop.run(id, org);
       for (const one of put) this.#write(one);
       this.#audit.append(audit);
     });
   }
 
   #write(one: OrgCredential): void {
-    const { id, name, role, kid, publicKey, createdAt, expiresAt, lastUsed } = one;
+    const { id, org, name, role, kid, publicKey, createdAt, expiresAt, lastUsed } = one;
     const [scopes, enabled] = [JSON.stringify(one.scopes), one.enabled ? 1 : 0];
-    const write = () => this.#put.run(id, name, role, scopes, kid, publicKey, enabled, createdAt, expiresAt, lastUsed);
-    const unlessKid = () => unlessTaken('credentials.kid', 'HUB_CREDENTIAL_EXISTS', { what: 'this public key' }, write);
+    const write = () => this.#put.run(id, org, name, role, scopes, kid, publicKey, enabled, createdAt, expiresAt, lastUsed);
+    const unlessKid = () => unlessTaken('credentials.kid', 'HUB_CREDENTIAL_EXISTS', { what: 'this key' }, write);
     unlessTaken('credentials.name', 'HUB_CREDENTIAL_EXISTS', { what: `the name \`${name}\`` }, unlessKid);
   }
 }
@@ -56,11 +56,12 @@ export class Credentials {
 function credentialOf(row: Record<string, SQLOutputValue>): OrgCredential {
   return {
     id: row.id as string,
+    org: row.org as string,
     name: row.name as string,
     role: row.role as OrgCredential['role'],
     scopes: JSON.parse(row.scopes as string) as Scope[],
     kid: row.kid as string,
-    publicKey: row.public_key as string,
+    publicKey: row.public_key as string | null,
     enabled: row.enabled === 1,
     createdAt: row.created_at as number,
     expiresAt: row.expires_at as number | null,

@@ -6,18 +6,25 @@ import { transaction } from './transaction.ts';
 type Migration = (database: DatabaseSync) => void;
 
 /** From version n to n + 1; forward only, and never edited once released. */
-const MIGRATIONS: Migration[] = [first, aliveSince, credentials, endedKeys, tokens];
+const MIGRATIONS: Migration[] = [first, aliveSince, credentials, endedKeys, tokens, organisations];
 
-/** Brings the schema to the version this program knows; `user_version` tells where it stands. Throws HUB_DATA_NEWER. */
-export function migrate(database: DatabaseSync): void {
-  if (versionOf(database) === MIGRATIONS.length) return;
+/**
+ * Brings the schema to the version this program knows; `user_version` tells where it stands (a test may stop
+ * earlier, `to`). Throws HUB_DATA_NEWER.
+ */
+export function migrate(database: DatabaseSync, to: number = MIGRATIONS.length): void {
+  if (versionOf(database) === to) return;
+  // A table that others refer to is made anew by a migration; with the keys enforced, dropping it would take their rows.
+  database.exec('PRAGMA foreign_keys = OFF');
   transaction(database, () => {
     // Read again under the lock: another process may have done it meanwhile.
     const found = versionOf(database);
     if (found > MIGRATIONS.length) throw new ScoutError('HUB_DATA_NEWER', { found, known: MIGRATIONS.length });
-    for (const step of MIGRATIONS.slice(found)) step(database);
-    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    for (const step of MIGRATIONS.slice(found, to)) step(database);
+    database.exec(`PRAGMA user_version = ${to}`);
+    if (database.prepare('PRAGMA foreign_key_check').all().length > 0) throw new Error('a migration left rows that refer to nothing');
   });
+  database.exec('PRAGMA foreign_keys = ON');
 }
 
 function versionOf(database: DatabaseSync): number {
@@ -196,5 +203,75 @@ function tokens(database: DatabaseSync): void {
       used_for TEXT
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX tokens_server_name ON tokens (server_name);
+  `);
+}
+
+/** Organisations: all that there was belongs to the default one, names are unique in theirs, and each has its audit trail. */
+function organisations(database: DatabaseSync): void {
+  database.exec(`
+    CREATE TABLE organisations (
+      id TEXT PRIMARY KEY,
+      name TEXT NOT NULL UNIQUE,
+      created_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO organisations VALUES ('default', 'default', unixepoch() * 1000);
+
+    CREATE TABLE new_servers (
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      org TEXT NOT NULL REFERENCES organisations,
+      name TEXT NOT NULL,
+      policy TEXT NOT NULL CHECK (policy IN ('immediate', 'grace', 'multi')),
+      grace_ms INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      brought_by TEXT,
+      UNIQUE (org, name)
+    ) STRICT;
+    INSERT INTO new_servers SELECT number, id, 'default', name, policy, grace_ms, created_at, brought_by FROM servers;
+    -- Numbers that were given to servers since removed are not given again.
+    INSERT INTO sqlite_sequence (name, seq) SELECT 'new_servers', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'new_servers');
+    UPDATE sqlite_sequence SET seq = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'servers'), 0) WHERE name = 'new_servers';
+    DROP TABLE servers;
+    ALTER TABLE new_servers RENAME TO servers;
+    CREATE INDEX servers_brought_by ON servers (org, brought_by) WHERE brought_by IS NOT NULL;
+
+    -- The public half is missing of a key that is kept by its SHA-256.
+    CREATE TABLE new_credentials (
+      id TEXT PRIMARY KEY,
+      org TEXT NOT NULL REFERENCES organisations,
+      name TEXT NOT NULL,
+      role TEXT NOT NULL CHECK (role IN ('admin', 'member')),
+      scopes TEXT NOT NULL,
+      kid TEXT NOT NULL UNIQUE,
+      public_key TEXT,
+      enabled INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      expires_at INTEGER,
+      last_used INTEGER,
+      UNIQUE (org, name)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO new_credentials
+      SELECT id, 'default', name, role, scopes, kid, public_key, enabled, created_at, expires_at, last_used FROM credentials;
+    DROP TABLE credentials;
+    ALTER TABLE new_credentials RENAME TO credentials;
+
+    ALTER TABLE tokens ADD COLUMN org TEXT NOT NULL DEFAULT 'default' REFERENCES organisations;
+    DROP INDEX tokens_server_name;
+    CREATE INDEX tokens_server_name ON tokens (org, server_name);
+    ALTER TABLE users ADD COLUMN org TEXT NOT NULL DEFAULT 'default' REFERENCES organisations;
+
+    -- No reference: the trail of an organisation outlives it.
+    CREATE TABLE new_audit (
+      org TEXT NOT NULL,
+      seq INTEGER NOT NULL,
+      line TEXT NOT NULL,
+      PRIMARY KEY (org, seq)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO new_audit SELECT 'default', seq, line FROM audit;
+    DROP TRIGGER audit_no_delete;
+    DROP TABLE audit;
+    ALTER TABLE new_audit RENAME TO audit;
+    CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
+    CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
   `);
 }

@@ -1,11 +1,14 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { Session, User } from '../store.ts';
-import { unlessTaken } from './transaction.ts';
+import type { AuditEntry, Session, User } from '../store.ts';
+import type { Audit } from './audit.ts';
+import { transaction, unlessTaken } from './transaction.ts';
 
 type Row = Record<string, SQLOutputValue>;
 
 /** Users and their sessions: that half of the SQLite store. */
 export class People {
+  readonly #database: DatabaseSync;
+  readonly #audit: Audit;
   readonly #add: StatementSync;
   readonly #all: StatementSync;
   readonly #byName: StatementSync;
@@ -13,26 +16,55 @@ export class People {
   readonly #session: StatementSync;
   readonly #touch: StatementSync;
   readonly #remove: StatementSync;
+  readonly #removeAll: StatementSync;
+  readonly #change: StatementSync;
+  readonly #drop: StatementSync;
 
-  constructor(database: DatabaseSync) {
-    const user = 'u.id, u.name, u.role, u.password_hash';
-    this.#add = database.prepare('INSERT INTO users VALUES (?, ?, ?, ?)');
-    this.#all = database.prepare(`SELECT ${user} FROM users AS u ORDER BY u.name`);
+  constructor(database: DatabaseSync, audit: Audit) {
+    this.#database = database;
+    this.#audit = audit;
+    const user = 'u.id, u.org, u.name, u.role, u.password_hash';
+    this.#add = database.prepare('INSERT INTO users (id, org, name, role, password_hash) VALUES (?, ?, ?, ?, ?)');
+    this.#all = database.prepare(`SELECT ${user} FROM users AS u WHERE u.org = ? ORDER BY u.name`);
     this.#byName = database.prepare(`SELECT ${user} FROM users AS u WHERE u.name = ?`);
     this.#addSession = database.prepare('INSERT INTO sessions VALUES (?, ?, ?, ?)');
     this.#session = database.prepare(`SELECT ${user}, x.* FROM sessions AS x JOIN users AS u ON u.id = x.user WHERE x.hash = ?`);
     this.#touch = database.prepare('UPDATE sessions SET last_seen = ? WHERE hash = ?');
     this.#remove = database.prepare('DELETE FROM sessions WHERE hash = ?');
+    this.#removeAll = database.prepare('DELETE FROM sessions WHERE user = ?');
+    this.#change = database.prepare('UPDATE users SET role = ?, password_hash = ? WHERE id = ?');
+    this.#drop = database.prepare('DELETE FROM users WHERE id = ?');
   }
 
-  add(user: User): void {
-    unlessTaken('users.name', 'HUB_USER_EXISTS', { name: user.name }, () =>
-      this.#add.run(user.id, user.name, user.role, user.passwordHash),
-    );
+  add(user: User, audit?: AuditEntry): void {
+    const { id, org, name, role, passwordHash } = user;
+    transaction(this.#database, () => {
+      unlessTaken('users.name', 'HUB_USER_EXISTS', { name }, () => this.#add.run(id, org, name, role, passwordHash));
+      this.#audit.append(audit);
+    });
   }
 
-  all(): User[] {
-    return this.#all.all().map(userOf);
+  change(user: User, audit?: AuditEntry): boolean {
+    return transaction(this.#database, () => {
+      const before = this.byName(user.name);
+      if (before?.id !== user.id) return false;
+      this.#change.run(user.role, user.passwordHash, user.id);
+      if (before.passwordHash !== user.passwordHash) this.#removeAll.run(user.id);
+      this.#audit.append(audit);
+      return true;
+    });
+  }
+
+  remove(id: string, audit?: AuditEntry): boolean {
+    return transaction(this.#database, () => {
+      if (this.#drop.run(id).changes !== 1) return false;
+      this.#audit.append(audit);
+      return true;
+    });
+  }
+
+  all(org: string): User[] {
+    return this.#all.all(org).map(userOf);
   }
 
   byName(name: string): User | undefined {
@@ -59,11 +91,16 @@ export class People {
   removeSession(hash: string): void {
     this.#remove.run(hash);
   }
+
+  removeSessions(userId: string): number {
+    return Number(this.#removeAll.run(userId).changes);
+  }
 }
 
 function userOf(row: Row): User {
   return {
     id: row.id as string,
+    org: row.org as string,
     name: row.name as string,
     role: row.role as User['role'],
     passwordHash: row.password_hash as string,

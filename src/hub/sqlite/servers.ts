@@ -7,7 +7,7 @@ import { transaction, unlessTaken } from './transaction.ts';
 
 type Row = Record<string, SQLOutputValue>;
 
-const SERVER = 's.id AS server_id, s.name, s.policy, s.grace_ms, s.created_at AS server_created';
+const SERVER = 's.id AS server_id, s.org, s.name, s.policy, s.grace_ms, s.created_at AS server_created';
 
 /** Servers, their keys and how they stand: that half of the SQLite store. */
 export class Servers {
@@ -36,14 +36,14 @@ export class Servers {
     this.#database = database;
     this.#keys = keys;
     this.#audit = audit;
-    this.#add = database.prepare('INSERT INTO servers (id, name, policy, grace_ms, created_at) VALUES (?, ?, ?, ?, ?)');
+    this.#add = database.prepare('INSERT INTO servers (id, org, name, policy, grace_ms, created_at) VALUES (?, ?, ?, ?, ?, ?)');
     this.#remove = database.prepare('DELETE FROM servers WHERE id = ?');
-    this.#brought = database.prepare('SELECT count(*) AS count FROM servers WHERE brought_by = ?');
+    this.#brought = database.prepare('SELECT count(*) AS count FROM servers WHERE org = ? AND brought_by = ?');
     this.#bringing = database.prepare('UPDATE servers SET brought_by = ? WHERE number = ?');
     this.#removeRefusals = database.prepare('DELETE FROM refusals WHERE server = ?');
-    this.#removeTokens = database.prepare('DELETE FROM tokens WHERE server_name = (SELECT name FROM servers WHERE id = ?)');
-    this.#all = database.prepare(`SELECT ${SERVER} FROM servers AS s ORDER BY s.name`);
-    this.#byName = database.prepare(`SELECT ${SERVER} FROM servers AS s WHERE s.name = ?`);
+    this.#removeTokens = database.prepare('DELETE FROM tokens WHERE (org, server_name) = (SELECT org, name FROM servers WHERE id = ?)');
+    this.#all = database.prepare(`SELECT ${SERVER} FROM servers AS s WHERE s.org = ? ORDER BY s.name`);
+    this.#byName = database.prepare(`SELECT ${SERVER} FROM servers AS s WHERE s.org = ? AND s.name = ?`);
     this.#find = database.prepare(`SELECT ${SERVER}, ${KEY} FROM keys AS k JOIN servers AS s ON s.number = k.server WHERE k.hash = ?`);
     this.#number = database.prepare('SELECT number FROM servers WHERE id = ?');
     this.#ended = database.prepare(
@@ -53,8 +53,8 @@ export class Servers {
       SELECT ${SERVER}, l.*, coalesce(k.slot, l.key_slot) AS slot,
         (SELECT coalesce(sum(i.accepted), 0) FROM instances AS i WHERE i.server = s.number) AS accepted
       FROM servers AS s LEFT JOIN latest AS l ON l.server = s.number LEFT JOIN keys AS k ON k.hash = l.key_hash`;
-    this.#fleet = database.prepare(`${fleet} ORDER BY s.name`);
-    this.#standing = database.prepare(`${fleet} WHERE s.name = ?`);
+    this.#fleet = database.prepare(`${fleet} WHERE s.org = ? ORDER BY s.name`);
+    this.#standing = database.prepare(`${fleet} WHERE s.org = ? AND s.name = ?`);
     this.#inventory = database.prepare('SELECT body FROM inventories AS v JOIN servers AS s ON s.number = v.server WHERE s.id = ?');
     this.#refuse = database.prepare(`
       INSERT INTO refusals VALUES (coalesce((SELECT number FROM servers WHERE id = ?1), 0), ?2, ?3)
@@ -73,8 +73,8 @@ export class Servers {
   }
 
   /** The server of a name, registered without a key when there is none; undefined when its founder may register no more. */
-  forHost(name: string, now: number, by: Founder): Server | undefined {
-    return this.byName(name) ?? transaction(this.#database, () => this.byName(name) ?? this.#addHost(name, now, by));
+  forHost(org: string, name: string, now: number, by: Founder): Server | undefined {
+    return this.byName(org, name) ?? transaction(this.#database, () => this.byName(org, name) ?? this.#addHost(org, name, now, by));
   }
 
   /** The number that rows refer to a server by; undefined for an unknown one. */
@@ -97,12 +97,12 @@ export class Servers {
     });
   }
 
-  all(): Server[] {
-    return this.#all.all().map(serverOf);
+  all(org: string): Server[] {
+    return this.#all.all(org).map(serverOf);
   }
 
-  byName(name: string): Server | undefined {
-    const row = this.#byName.get(name);
+  byName(org: string, name: string): Server | undefined {
+    const row = this.#byName.get(org, name);
     return row && serverOf(row);
   }
 
@@ -122,12 +122,12 @@ export class Servers {
     return { hash, server: row.server_id === null ? undefined : serverOf(row), endedAt: row.ended_at as number, how: row.how as Ending };
   }
 
-  fleet(): FleetRow[] {
-    return this.#fleet.all().map(fleetRowOf);
+  fleet(org: string): FleetRow[] {
+    return this.#fleet.all(org).map(fleetRowOf);
   }
 
-  standing(name: string): FleetRow | undefined {
-    const row = this.#standing.get(name);
+  standing(org: string, name: string): FleetRow | undefined {
+    const row = this.#standing.get(org, name);
     return row && fleetRowOf(row);
   }
 
@@ -144,17 +144,17 @@ export class Servers {
   }
 
   /** Registers a server without a key; its number. Belongs into the caller's transaction. Throws HUB_SERVER_EXISTS. */
-  insert({ id, name, policy, graceMs, createdAt }: Server): number | bigint {
-    const insert = () => this.#add.run(id, name, policy, graceMs, createdAt);
+  insert({ id, org, name, policy, graceMs, createdAt }: Server): number | bigint {
+    const insert = () => this.#add.run(id, org, name, policy, graceMs, createdAt);
     return unlessTaken('servers.name', 'HUB_SERVER_EXISTS', { name }, insert).lastInsertRowid;
   }
 
-  #addHost(name: string, now: number, { actor, address, family, most }: Founder): Server | undefined {
-    if (most !== null && (this.#brought.get(family)?.count as number) >= most) return undefined;
-    const server: Server = { id: randomUUID(), name, policy: 'multi', graceMs: 0, createdAt: now };
+  #addHost(org: string, name: string, now: number, { actor, address, family, most }: Founder): Server | undefined {
+    if (most !== null && (this.#brought.get(org, family)?.count as number) >= most) return undefined;
+    const server: Server = { id: randomUUID(), org, name, policy: 'multi', graceMs: 0, createdAt: now };
     this.#bringing.run(family, this.insert(server));
     const detail = { policy: server.policy, because: 'a heartbeat came with a credential of the organisation' };
-    this.#audit.append({ at: now, actor, action: 'server.add', subject: `server:${name}`, detail, address });
+    this.#audit.append({ org, at: now, actor, action: 'server.add', subject: `server:${name}`, detail, address });
     return server;
   }
 }
@@ -181,6 +181,7 @@ function fleetRowOf(row: Row): FleetRow {
 function serverOf(row: Row): Server {
   return {
     id: row.server_id as string,
+    org: row.org as string,
     name: row.name as string,
     policy: row.policy as Policy,
     graceMs: row.grace_ms as number,

@@ -22,10 +22,10 @@ export class Tokens {
     this.#keys = parts.keys;
     this.#audit = parts.audit;
     this.#find = database.prepare('SELECT * FROM tokens WHERE hash = ?');
-    this.#all = database.prepare('SELECT * FROM tokens ORDER BY created_at DESC, hash');
+    this.#all = database.prepare('SELECT * FROM tokens WHERE org = ? ORDER BY created_at DESC, hash');
     this.#put = database.prepare(`
-      INSERT OR REPLACE INTO tokens (hash, server_name, policy, grace_ms, created_at, expires_at, used_at, used_for)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+      INSERT OR REPLACE INTO tokens (hash, org, server_name, policy, grace_ms, created_at, expires_at, used_at, used_for)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#drop = database.prepare('DELETE FROM tokens WHERE hash = ?');
   }
 
@@ -36,8 +36,8 @@ export class Tokens {
     });
   }
 
-  all(): Token[] {
-    return this.#all.all().map(tokenOf);
+  all(org: string): Token[] {
+    return this.#all.all(org).map(tokenOf);
   }
 
   remove(hash: string, audit?: AuditEntry): boolean {
@@ -52,7 +52,7 @@ export class Tokens {
     transaction(this.#database, () => {
       const row = this.#find.get(hash);
       const token = row && tokenOf(row);
-      const server = token && this.#servers.byName(token.serverName);
+      const server = token && this.#servers.byName(token.org, token.serverName);
       const decided = decide(token, server, server ? this.#keys.of(server.id) : []);
       if (!decided) return;
       const { register, audit, ...edit } = decided;
@@ -64,14 +64,15 @@ export class Tokens {
     });
   }
 
-  #write({ hash, serverName, policy, graceMs, createdAt, expiresAt, usedAt, usedFor }: Token): void {
-    this.#put.run(hash, serverName, policy, graceMs, createdAt, expiresAt, usedAt, usedFor);
+  #write({ hash, org, serverName, policy, graceMs, createdAt, expiresAt, usedAt, usedFor }: Token): void {
+    this.#put.run(hash, org, serverName, policy, graceMs, createdAt, expiresAt, usedAt, usedFor);
   }
 }
 
 function tokenOf(row: Record<string, SQLOutputValue>): Token {
   return {
     hash: row.hash as string,
+    org: row.org as string,
     serverName: row.server_name as string,
     policy: row.policy as Policy,
     graceMs: row.grace_ms as number,

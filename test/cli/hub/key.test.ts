@@ -74,7 +74,7 @@ it('keys of multi are added, renamed, disabled, enabled and deleted, by name or 
   expect(pasted.stderr).not.toContain(spare.key);
 
   const store = SqliteStore.open(data[1] as string);
-  const lines = await store.auditTrail(1, 100);
+  const lines = await store.auditTrail('default', 1, 100);
   await store.close();
   expect(lines.map(({ action }) => action.replace('key.', ''))).toEqual([
     'server.add',

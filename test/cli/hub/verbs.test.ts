@@ -55,7 +55,7 @@ describe('server, key and user', () => {
       const other = new DatabaseSync(join(data[1]!, 'hub.db'));
       other.exec('DROP TABLE users');
       other.close();
-      return store.users();
+      return store.users('default');
     });
     await expect(broken).rejects.toMatchObject({ code: 'HUB_DATA', message: expect.stringContaining('no such table') });
   });

@@ -5,7 +5,7 @@ import type { FleetRow } from '../../../src/hub/store.ts';
 
 const NOW = 10_000_000;
 const row = (name: string, age: number | null, more: Partial<FleetRow> = {}): FleetRow => ({
-  server: { id: name, name, policy: 'grace', graceMs: 0, createdAt: 1 },
+  server: { id: name, org: 'default', name, policy: 'grace', graceMs: 0, createdAt: 1 },
   key: null,
   latest:
     age === null

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ABSOLUTE_MS, COOKIE, IDLE_MS, sourceOf } from '../../../src/hub/session.ts';
 import { addUser } from '../../../src/hub/users.ts';
+import { registryOf } from '../helpers.ts';
 import { cookieOf, csrfIn, ORIGIN, PASSWORD, TestHub } from './setup.ts';
 
 let hub: TestHub;
@@ -12,7 +13,7 @@ afterEach(() => hub.close());
 
 describe('signing in', () => {
   it('gives a cookie that scripts, other sites and plain HTTP never see', async () => {
-    await addUser(hub.store, 'ada', 'member', PASSWORD);
+    await addUser(registryOf(hub.store), 'ada', 'member', PASSWORD);
     const answer = await hub.post('/sign-in', { name: 'ada', password: PASSWORD, next: '/servers/a' });
     expect(answer.status).toBe(303);
     expect(answer.headers.get('location')).toBe('/servers/a');
@@ -30,7 +31,7 @@ describe('signing in', () => {
   });
 
   it('answers a wrong password and an unknown name alike', async () => {
-    await addUser(hub.store, 'ada', 'member', PASSWORD);
+    await addUser(registryOf(hub.store), 'ada', 'member', PASSWORD);
     const wrong = await hub.post('/sign-in', { name: 'ada', password: 'not the password' });
     const unknown = await hub.post('/sign-in', { name: 'eve', password: 'not the password' });
     expect([wrong.status, unknown.status]).toEqual([403, 403]);
@@ -49,7 +50,7 @@ describe('signing in', () => {
   it.each(['//evil.example', '/\\evil.example', 'https://evil.example', 'javascript:alert(1)', '/a\r\nSet-Cookie: x=1', '/sign-out'])(
     'goes home rather than to %j',
     async (next) => {
-      await addUser(hub.store, 'ada', 'member', PASSWORD);
+      await addUser(registryOf(hub.store), 'ada', 'member', PASSWORD);
       const answer = await hub.post('/sign-in', { name: 'ada', password: PASSWORD, next });
       expect(answer.headers.get('location')).toBe('/');
     },
@@ -69,7 +70,7 @@ describe('guessing', () => {
     hub.post('/sign-in', { name, password: 'a guess that is wrong' }, headers);
 
   it('is slowed down after five failures, and says for how long', async () => {
-    await addUser(hub.store, 'ada', 'member', PASSWORD);
+    await addUser(registryOf(hub.store), 'ada', 'member', PASSWORD);
     for (let i = 0; i < 5; i++) expect((await guess('ada')).status).toBe(403);
     const slowed = await hub.post('/sign-in', { name: 'ada', password: PASSWORD });
     expect(slowed.status).toBe(429);
@@ -80,13 +81,13 @@ describe('guessing', () => {
   });
 
   it('locks nobody else out', async () => {
-    await addUser(hub.store, 'bob', 'member', PASSWORD);
+    await addUser(registryOf(hub.store), 'bob', 'member', PASSWORD);
     for (let i = 0; i < 6; i++) await guess('ada');
     expect((await hub.post('/sign-in', { name: 'bob', password: PASSWORD })).status).toBe(303);
   });
 
   it('gains nothing by guessing many at once', async () => {
-    await addUser(hub.store, 'ada', 'member', PASSWORD);
+    await addUser(registryOf(hub.store), 'ada', 'member', PASSWORD);
     const answers = await Promise.all(Array.from({ length: 12 }, () => guess('ada')));
     expect(answers.filter((answer) => answer.status === 403)).toHaveLength(5);
   });
@@ -162,7 +163,7 @@ describe('a form', () => {
   });
 
   it('is refused without any word of where it comes from', async () => {
-    await addUser(hub.store, 'ada', 'member', PASSWORD);
+    await addUser(registryOf(hub.store), 'ada', 'member', PASSWORD);
     const answer = await hub.app.request(`${ORIGIN}/sign-in`, {
       method: 'POST',
       body: new URLSearchParams({ name: 'ada', password: PASSWORD }),

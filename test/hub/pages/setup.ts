@@ -6,6 +6,7 @@ import { createApp } from '../../../src/hub/app.ts';
 import type { Hub } from '../../../src/hub/hub.ts';
 import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
 import { addUser } from '../../../src/hub/users.ts';
+import { registryOf } from '../helpers.ts';
 
 export const PASSWORD = 'correct horse battery';
 export const ORIGIN = 'https://hub.example';
@@ -43,7 +44,7 @@ export class TestHub implements Hub {
 
   /** Makes a user if need be, signs in, and returns the `Cookie` header. */
   async signIn(name = 'ada'): Promise<{ cookie: string }> {
-    if (!(await this.store.userByName(name))) await addUser(this.store, name, 'member', PASSWORD);
+    if (!(await this.store.userByName(name))) await addUser(registryOf(this.store), name, 'member', PASSWORD);
     const answer = await this.post('/sign-in', { name, password: PASSWORD });
     return { cookie: cookieOf(answer) };
   }
