@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { join } from 'node:path';
 
 /**
  * Where the world is touched: the roots that the kernel's files are read from, and the clocks. One object, made at
@@ -26,9 +28,19 @@ export function realHost(roots: { proc?: string; sys?: string; root?: string } =
     sys: roots.sys ?? '/sys',
     root: roots.root ?? '/',
     platform: process.platform,
-    hostname: () => os.hostname(),
+    hostname: () => nameBelow(roots.root) ?? os.hostname(),
     now: () => Date.now(),
     // Not performance.now(): that alone loads a dozen modules of Node's.
     monotonic: () => process.uptime() * 1_000,
   };
+}
+
+/** The name of a host whose root file system is mounted here; this container has another. Undefined where it has no hostname(5). */
+function nameBelow(root = '/'): string | undefined {
+  if (root === '/') return undefined;
+  try {
+    return /^[^\s#]\S*/m.exec(readFileSync(join(root, 'etc/hostname'), 'utf8'))?.[0];
+  } catch {
+    return undefined;
+  }
 }
