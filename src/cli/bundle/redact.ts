@@ -1,7 +1,7 @@
 import { formsOfSecret } from './forms.ts';
 
 const REDACTED = '[redacted]';
-/** Pieces of a secret that are looked for; that many characters do not come about by chance. */
+/** Pieces of a secret that are looked for; that many bytes do not come about by chance. */
 const PIECE = 12;
 /** Below this a text stands everywhere. */
 const SHORTEST = 4;
@@ -47,7 +47,7 @@ export class Redactor {
   constructor(secrets: Iterable<Buffer>) {
     for (const secret of secrets)
       for (const form of formsOfSecret(secret)) {
-        const low = lower(form);
+        const low = lower(Buffer.from(form).toString('latin1'));
         if (low.length < SHORTEST) continue;
         if (low.length < PIECE) this.#short.push(low);
         for (let at = 0; at + PIECE <= low.length; at++) this.#pieces.add(low.slice(at, at + PIECE));
@@ -57,7 +57,8 @@ export class Redactor {
   /** The text without any secret. Throws where it is no text, or where something is left of one. */
   clean(bytes: Buffer): Redacted {
     if (bytes.includes(0)) throw new Error('it holds zero bytes, so it is no text');
-    const text = new TextDecoder('utf-8').decode(bytes);
+    // A character a byte: pieces are counted in bytes, and letters may have several.
+    const text = bytes.toString('latin1');
     const found = this.#ranges(text);
     let clean = cut(text, found);
     let patterns = 0;
@@ -72,7 +73,7 @@ export class Redactor {
       });
     }
     if (this.#ranges(clean).length > 0) throw new Error('something of a secret was left in it');
-    return { text: clean, known: found.length, patterns };
+    return { text: Buffer.from(clean, 'latin1').toString('utf8'), known: found.length, patterns };
   }
 
   /** Where something of a known secret stands, widened to the whole run of such characters, in order and apart. */
@@ -92,7 +93,7 @@ export class Redactor {
   }
 }
 
-/** Of ASCII alone: of other letters the small one may be longer, and places would not be those of the text. */
+/** Of ASCII alone: what stands above it is a part of a letter here. */
 const lower = (text: string): string => text.replace(/[A-Z]+/g, (run) => run.toLowerCase());
 
 const RUN = /[\w+/%=~-]/;
