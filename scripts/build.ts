@@ -78,7 +78,7 @@ export async function bundle({ out, version }: Build): Promise<Record<'agent' | 
 }
 
 /** package.json as the programs see it: its version and nothing else. */
-function versionOf(version: string): Plugin {
+export function versionOf(version: string): Plugin {
   return {
     name: 'version',
     setup: ({ onLoad }) =>

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Config } from '../config/schema.ts';
 import { detailOf, EXIT, type Problem, ScoutError } from '../support/errors.ts';
+import { ownArguments } from '../support/self.ts';
 
 /** A key of the keyring, opened, in the settings that it is sent by. */
 export interface Candidate {
@@ -40,7 +41,9 @@ export interface CheckResult {
  * `program` is the launcher, `args` are the arguments of `run`; the child parses them. Throws INTERNAL when the child dies without an answer.
  */
 export async function runChecker(program: string, args: string[]): Promise<CheckResult> {
-  const child = spawn(process.execPath, [program, 'resolve-config', ...args], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
+  const child = spawn(process.execPath, ownArguments(program, ['resolve-config', ...args]), {
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+  });
   const chunks: Buffer[] = [];
   child.stdio[3]?.on('data', (chunk: Buffer) => chunks.push(chunk));
   const { promise, resolve, reject } = Promise.withResolvers<number>();

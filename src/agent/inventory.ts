@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import type { Inventory } from '../protocol/heartbeat.ts';
 import type { Host } from '../support/host.ts';
+import { ownArguments } from '../support/self.ts';
 
 const PERIOD_MS = 3_600_000;
 /** Slower than this and something hangs (a disk that does not answer its name); the next hour tries again. */
@@ -43,7 +44,7 @@ export class InventoryFeed {
   #ask(): void {
     this.#stop = new AbortController();
     const { proc, sys, root } = this.#host;
-    const args = [this.#program, 'inventory', '--json', '--proc', proc, '--sys', sys, '--root', root];
+    const args = ownArguments(this.#program, ['inventory', '--json', '--proc', proc, '--sys', sys, '--root', root]);
     execFile(process.execPath, args, { signal: this.#stop.signal, timeout: LIMIT_MS, maxBuffer: 1 << 20 }, (error, stdout) => {
       this.#stop = undefined;
       if (error?.name === 'AbortError') return;

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts';
 import { detailOf, EXIT, formatProblem, type Problem, problem, ScoutError } from '../support/errors.ts';
 import { realHost } from '../support/host.ts';
 import { type AgentLog, createLogger } from '../support/logger.ts';
+import { single, WORD } from '../support/self.ts';
 import { VERSION } from '../support/version.ts';
 import { Agent, type Runnable } from './agent.ts';
 import { type CheckResult, runChecker } from './checker.ts';
@@ -174,6 +175,7 @@ class DebugSwitch {
  * wait for it without end: becoming another program does not.
  */
 function leave(hung: number): void {
-  if (hung > 0 && process.platform === 'linux') process.execve?.(process.execPath, ['scout-agent', '--eval', ''], {});
+  if (hung > 0 && process.platform === 'linux')
+    process.execve?.(process.execPath, ['scout-agent', ...(single ? [WORD.nothing] : ['--eval', ''])], {});
   process.exit(0);
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { ownArguments, single, WORD } from '../support/self.ts';
 
 /**
  * V8 as an interpreter with small spaces and no threads of its own: compilers and parallel collection cost a process
@@ -39,10 +40,12 @@ const LEAN = process.platform === 'linux';
 
 /** The command that runs the daemon: `program` is the launcher (for its checker), `args` are those of `run`. */
 export function daemonCommand(program: string, args: string[], env: NodeJS.ProcessEnv = process.env): DaemonCommand {
-  if (!LEAN) return { args: [program, 'run', ...args], env };
+  if (!LEAN) return { args: ownArguments(program, ['run', ...args]), env };
+  const flags = [...V8_FLAGS, ...NODE_FLAGS];
+  if (single) return { args: [`--node-options=${flags.join(' ')}`, WORD.daemon, program, ...args], env: { ...MALLOC, ...env } };
   const bundled = fileURLToPath(new URL('daemon.cjs', import.meta.url));
   const entry = existsSync(bundled) ? bundled : fileURLToPath(new URL('daemon.ts', import.meta.url));
-  return { args: [...V8_FLAGS, ...NODE_FLAGS, entry, program, ...args], env: { ...MALLOC, ...env } };
+  return { args: [...flags, entry, program, ...args], env: { ...MALLOC, ...env } };
 }
 
 /**

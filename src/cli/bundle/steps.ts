@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
+import { ownArguments } from '../../support/self.ts';
 import { VERSION } from '../../support/version.ts';
 import { type RunOptions, runArguments } from '../agent/run-options.ts';
 import { doBounded, type Gathered, lastLines, runBounded } from './bounded.ts';
@@ -44,7 +45,7 @@ export function stepsOf(scene: Scene): Step[] {
   const own = (file: string, args: string[]): Step => ({
     file,
     about: `scout-agent ${args.filter((one) => !one.startsWith('/')).join(' ')}`,
-    gather: (ms) => runBounded(process.execPath, [process.argv[1] as string, ...args], ms),
+    gather: (ms) => runBounded(process.execPath, ownArguments(process.argv[1] as string, args), ms),
   });
   const foreign = (file: string, command: string, ...args: string[]): Step => ({
     file,

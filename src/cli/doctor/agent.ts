@@ -6,6 +6,7 @@ import type { SenderStatus } from '../../delivery/sender.ts';
 import { formatDuration } from '../../support/durations.ts';
 import { EXIT, problem } from '../../support/errors.ts';
 import { fingerprint } from '../../support/fingerprint.ts';
+import { single } from '../../support/self.ts';
 import { VERSION } from '../../support/version.ts';
 import { type Finding, findings, ofProblem } from './finding.ts';
 import type { Patient } from './patient.ts';
@@ -108,6 +109,8 @@ function binaryRow({ version, pid, uptime }: AgentStatus, now: number): Finding[
   } catch {
     // Another user's process.
   }
+  // Node and bundle in one: that was looked at above.
+  if (single) return [ok('program', `version ${version}, as installed`)];
   const bundle = join(realpathSync(process.argv[1] ?? ''), '../../dist/agent/daemon.cjs');
   const replaced = changedAt(bundle, 'ctimeMs');
   if (replaced !== undefined && replaced > now - uptime * 1_000 + 1_000)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { getRawAsset, isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Context } from 'hono';
@@ -30,14 +31,14 @@ interface Asset {
   tag: string;
 }
 
-/** The files that pages load, held in memory. In the bundle they all stand in the folder `assets` beside it. */
+/** The files that pages load, held in memory. In the bundle they all stand in the folder `assets` beside it, in the single executable within. */
 export class Assets {
   readonly #assets = new Map<string, Asset>();
 
   /** Reads them all. Throws when one is missing, as an installation that is not whole should not start. */
   load(): this {
     for (const [name, parts] of Object.entries(FILES)) {
-      const body = Buffer.concat(parts.map((part) => readFileSync(placeOf(part))));
+      const body = Buffer.concat(parts.map((part) => contentOf(part)));
       const tag = createHash('sha256').update(body).digest('base64url').slice(0, 16);
       this.#assets.set(name, { body, packed: gzipSync(body, { level: 9 }), type: TYPES[name.split('.').at(-1) ?? ''] ?? '', tag });
     }
@@ -63,6 +64,10 @@ export class Assets {
     if (gzip) headers['Content-Encoding'] = 'gzip';
     return new Response(gzip ? asset.packed : asset.body, { headers });
   }
+}
+
+function contentOf(name: string): Buffer {
+  return isSea() ? Buffer.from(getRawAsset(`assets/${name}`)) : readFileSync(placeOf(name));
 }
 
 function placeOf(name: string): string {
