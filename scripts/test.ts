@@ -1,6 +1,7 @@
 /**
  * `npm test`: builds, checks types and style, runs the unit and integration tests. With the name of a suite
- * (`kill`, `faults`, `leak`, … see SLOW) it builds and runs that one. Ends with a line `N passed, N failed, N skipped`.
+ * (`kill`, `faults`, `leak`, … see SLOW) it builds and runs that one, with several names those, two files at a time; what
+ * follows the names is for vitest. Ends with a line `N passed, N failed, N skipped`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -8,7 +9,11 @@ import { fileURLToPath } from 'node:url';
 
 const SLOW = ['kill', 'faults', 'pages', 'clone', 'leak', 'storm', 'kill-rotate', 'liars', 'envelope', 'preserve', 'packages', 'systemd'];
 const root = fileURLToPath(new URL('..', import.meta.url));
-const [suite, ...rest] = process.argv.slice(2);
+const args = process.argv.slice(2);
+const named = args.findIndex((arg) => !SLOW.includes(arg));
+const suites = named < 0 ? args : args.slice(0, named);
+const rest = args.slice(suites.length);
+const suite = suites.join('+');
 const ci = Boolean(process.env.CI);
 
 function run(what: string, command: string, args: string[]): boolean {
@@ -16,8 +21,8 @@ function run(what: string, command: string, args: string[]): boolean {
   return spawnSync(command, args, { cwd: root, stdio: 'inherit' }).status === 0;
 }
 
-if (suite && !SLOW.includes(suite)) {
-  process.stderr.write(`There is no suite \`${suite}\`; known are ${SLOW.join(', ')}.\n`);
+if (suites.length === 0 && rest[0] !== undefined && !rest[0].startsWith('-') && !rest[0].includes('/')) {
+  process.stderr.write(`There is no suite \`${rest[0]}\`; known are ${SLOW.join(', ')}.\n`);
   process.exit(64);
 }
 
@@ -25,9 +30,11 @@ let ok = run('build', 'node', ['scripts/build.ts']);
 if (ok && !suite) ok = run('types and style', 'node', ['scripts/check.ts']);
 
 mkdirSync(`${root}artefacts`, { recursive: true });
-const report = `${root}artefacts/${suite ?? 'unit'}.json`;
+const report = `${root}artefacts/${suite || 'unit'}.json`;
 rmSync(report, { force: true });
-const where = suite ? [`test/${suite}/`] : ['--exclude', ...SLOW.flatMap((name) => [`test/${name}/**`, '--exclude']).slice(0, -1)];
+const where = suite
+  ? suites.map((name) => `test/${name}/`)
+  : ['--exclude', ...SLOW.flatMap((name) => [`test/${name}/**`, '--exclude']).slice(0, -1)];
 if (ok)
   ok = run(`tests${suite ? `: ${suite}` : ''}`, 'vitest', [
     'run',

@@ -14,7 +14,7 @@ import { type Call, decisive, killAt, trace } from './strace.ts';
  * was begun, though it is killed once more. KILL_ALL=1 takes every call, KILL_STRIDE every n-th.
  */
 
-const STRIDE = Number(process.env.KILL_STRIDE ?? (process.env.KILL_ALL ? 1 : 29));
+const STRIDE = Number(process.env.KILL_STRIDE ?? (process.env.KILL_ALL ? 1 : 53));
 /** A hold whose owner was killed lapses by itself, after a minute: here sooner, though later than a rotation takes. */
 const HOLD_MS = '4000';
 const missing = spawnSync('strace', ['-V']).status !== 0;
