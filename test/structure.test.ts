@@ -29,7 +29,7 @@ const CAPABILITIES = ['config', 'secrets', 'credentials', 'rotation', 'collector
 const MAY: Record<string, string[]> = {
   cli: ['agent', 'hub', ...CAPABILITIES, 'protocol', 'support'],
   agent: [...CAPABILITIES, 'protocol', 'support'],
-  hub: ['exporters', 'protocol', 'support'],
+  hub: ['delivery', 'exporters', 'protocol', 'support'],
   ...Object.fromEntries(CAPABILITIES.map((name) => [name, [...CAPABILITIES, 'protocol', 'support']])),
   collectors: ['procfs', 'config', 'protocol', 'support'],
   procfs: [],

@@ -29,7 +29,9 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
     });
     return c.text('ok\n');
   });
-  app.get('/metrics', async (c) => c.body(metrics.render(await hub.store.size()), 200, { 'content-type': 'text/plain; version=0.0.4' }));
+  app.get('/metrics', async (c) =>
+    c.body(metrics.render(await hub.store.size(), hub.figures?.()), 200, { 'content-type': 'text/plain; version=0.0.4' }),
+  );
   app.get('/openapi.json', (c) => c.json(openapi(VERSION)));
 
   app.get(PATHS.whoami, async (c) => {

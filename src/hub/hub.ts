@@ -1,4 +1,5 @@
 import type { Log } from '../support/log.ts';
+import type { Figure } from './figures.ts';
 import type { Store } from './store.ts';
 
 /** What every part of the hub is handed: made once by the server, or by a test. */
@@ -15,4 +16,6 @@ export interface Hub {
   /** The certificate (PEM) of the hub's own authority, where it serves by one. */
   authority?: () => string | undefined;
   log?: Log;
+  /** Figures of what runs beside the server, for /metrics. */
+  figures?: () => Figure[];
 }

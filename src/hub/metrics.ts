@@ -1,3 +1,5 @@
+import type { Figure } from './figures.ts';
+
 /** Upper bounds of the duration buckets, in seconds. */
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
@@ -32,7 +34,7 @@ export class Metrics {
     found.observe(seconds);
   }
 
-  render(store: { servers: number; bytes: number }): string {
+  render(store: { servers: number; bytes: number }, more: Figure[] = []): string {
     return [
       ...family('scout_hub_heartbeats_accepted_total', 'counter', 'Heartbeats stored.', [['', this.accepted]]),
       ...family('scout_hub_heartbeats_duplicate_total', 'counter', 'Heartbeats that had been stored before.', [['', this.duplicates]]),
@@ -45,6 +47,7 @@ export class Metrics {
       ...family('scout_hub_servers', 'gauge', 'Registered servers.', [['', store.servers]]),
       ...family('scout_hub_store_bytes', 'gauge', 'Size of the database.', [['', store.bytes]]),
       ...family('process_resident_memory_bytes', 'gauge', 'Resident memory of the hub.', [['', process.memoryUsage.rss()]]),
+      ...more.flatMap(({ name, type, help, value }) => family(name, type, help, [['', value]])),
       '',
     ].join('\n');
   }

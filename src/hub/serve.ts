@@ -1,13 +1,19 @@
 import { readFileSync } from 'node:fs';
 import type { Log } from '../support/log.ts';
+import { Duties, type DutyOptions } from './duties.ts';
 import type { Hub } from './hub.ts';
 import { HubServer, type Limits } from './server.ts';
+import { checkDatabase } from './sqlite/integrity.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { caFile } from './tls/own.ts';
 import { loadPair, type TlsChoice } from './tls/tls.ts';
+import { verifyTrails } from './verify-trails.ts';
 
 const PRUNE_EVERY_MS = 15_000;
 const RENEW_EVERY_MS = 3_600_000;
+/** How long roll-ups are kept unless told, ms; and the share of the store that they may take. */
+const HISTORY_MS = 30 * 86_400_000;
+const HISTORY_SHARE = 1 / 3;
 
 export interface ServeOptions {
   data: string;
@@ -18,6 +24,8 @@ export interface ServeOptions {
   retentionMs: number;
   /** How many bytes the store may take; the oldest heartbeats make room. */
   mostBytes: number;
+  /** What is done beside serving; nothing but roll-ups unless given. */
+  duties?: Partial<DutyOptions>;
   limits?: Partial<Limits>;
   log?: Log;
 }
@@ -35,8 +43,12 @@ export interface Serving {
   stop(): Promise<void>;
 }
 
-/** Starts a hub: store, certificate, server, and the timers that prune and renew. Throws HUB_DATA, HUB_TLS_FILE, HUB_LISTEN. */
+/**
+ * Starts a hub: store, certificate, server, and the timers that prune and renew. Throws HUB_DATA,
+ * HUB_DATA_DAMAGED, HUB_TLS_FILE, HUB_LISTEN, HUB_SECRET_FILE, TLS_FILE.
+ */
 export async function serve(options: ServeOptions): Promise<Serving> {
+  checkDatabase(options.data);
   const store = SqliteStore.open(options.data);
   try {
     const hub: Hub = {
@@ -48,10 +60,15 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       ...(options.tls.kind === 'self-signed' && { authority: () => readFileSync(caFile(options.data), 'utf8') }),
       ...(options.log ? { log: options.log } : {}),
     };
+    const duties = Duties.of(hub, { historyMs: HISTORY_MS, ...options.duties });
+    hub.figures = () => duties.figures();
     const pair = () => loadPair(options.tls, options.data, options.host, hub.now());
     const server = new HubServer(hub, pair(), options.limits);
     const { port } = await server.start(options.host, options.port);
     hub.publicOrigin = originOf(options.host, port);
+    duties.start();
+    const stopping = new AbortController();
+    const verifying = attempt(hub, 'the audit trail could not be read', () => verifyTrails(hub, stopping.signal));
     const renew = () => attempt(hub, 'the certificate could not be renewed', () => server.renew(pair()));
     const timers = [setInterval(() => void prune(hub, options), PRUNE_EVERY_MS), setInterval(() => void renew(), RENEW_EVERY_MS)];
     return {
@@ -62,7 +79,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       renew: () => void renew(),
       async stop() {
         for (const timer of timers) clearInterval(timer);
-        await server.stop();
+        stopping.abort();
+        await Promise.all([server.stop(), duties.stop(), verifying]);
         await store.close();
       },
     };
@@ -76,8 +94,9 @@ function originOf(host: string, port: number): string {
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-const prune = (hub: Hub, { retentionMs, mostBytes }: ServeOptions) =>
+const prune = (hub: Hub, { retentionMs, mostBytes, duties }: ServeOptions) =>
   attempt(hub, 'old heartbeats could not be dropped', async () => {
+    await hub.store.pruneRollups(hub.now() - (duties?.historyMs ?? HISTORY_MS), mostBytes * HISTORY_SHARE);
     const { excess } = await hub.store.prune(hub.now() - retentionMs, mostBytes);
     if (excess > 0)
       hub.log?.warn({ dropped: excess }, 'heartbeats were dropped before their time: --max-size is reached, or the disk is nearly full');

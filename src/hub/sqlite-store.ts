@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Audit } from './sqlite/audit.ts';
+import { backup } from './sqlite/backup.ts';
 import { Credentials } from './sqlite/credentials.ts';
 import { Heartbeats } from './sqlite/heartbeats.ts';
 import { Keys } from './sqlite/keys.ts';
@@ -8,6 +9,7 @@ import { Organisations } from './sqlite/organisations.ts';
 import { People } from './sqlite/people.ts';
 import { Servers } from './sqlite/servers.ts';
 import { spareBytes } from './sqlite/spare.ts';
+import { SqliteStreamStore } from './sqlite/stream-store.ts';
 import { Tokens } from './sqlite/tokens.ts';
 import { transaction } from './sqlite/transaction.ts';
 import type {
@@ -35,7 +37,7 @@ import type {
  * The store over one SQLite file, `hub.db` in the data folder. Several processes may use it at once: what one commits
  * the others see with their next question, for nothing is cached here.
  */
-export class SqliteStore implements Store {
+export class SqliteStore extends SqliteStreamStore implements Store {
   readonly #database: DatabaseSync;
   readonly #servers: Servers;
   readonly #keys: Keys;
@@ -52,6 +54,7 @@ export class SqliteStore implements Store {
   }
 
   constructor(database: DatabaseSync, spare: () => number) {
+    super(database);
     this.#database = database;
     this.#audit = new Audit(database);
     this.#keys = new Keys(database, this.#audit);
@@ -89,7 +92,9 @@ export class SqliteStore implements Store {
 
   async removeServer(id: string, audit?: AuditEntry): Promise<void> {
     const number = this.#servers.remove(id, audit);
-    if (number !== undefined) await this.#heartbeats.forget(number);
+    if (number === undefined) return;
+    await this.#heartbeats.forget(number);
+    await this.forgetRollups(number);
   }
 
   async servers(org: string): Promise<Server[]> {
@@ -242,6 +247,11 @@ export class SqliteStore implements Store {
 
   async removeSessions(userId: string): Promise<number> {
     return this.#people.removeSessions(userId);
+  }
+
+  async backup(file: string): Promise<void> {
+    this.#heartbeats.flush();
+    backup(this.#database, file);
   }
 
   async close(): Promise<void> {

@@ -86,10 +86,10 @@ describe('SQLite file', () => {
     found.close();
   });
 
-  it('that is none is refused with HUB_DATA', () => {
+  it('that is none is refused with HUB_DATA_DAMAGED', () => {
     folder = tempFolder();
     writeFileSync(join(folder.path, 'hub.db'), 'this is no database, and it is long enough to be seen as none'.repeat(20));
-    expect(() => SqliteStore.open(folder.path)).toThrow(expect.objectContaining({ code: 'HUB_DATA' }));
+    expect(() => SqliteStore.open(folder.path)).toThrow(expect.objectContaining({ code: 'HUB_DATA_DAMAGED' }));
     expect(() => SqliteStore.open('/dev/null/x')).toThrow(expect.objectContaining({ code: 'HUB_DATA' }));
   });
 

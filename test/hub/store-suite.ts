@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Incoming, Server, ServerKey, Store } from '../../src/hub/store.ts';
 import { describeChanges } from './store-suite-keys.ts';
 import { describeOrganisations } from './store-suite-organisations.ts';
+import { describeStream } from './store-suite-stream.ts';
 import { describeTokens } from './store-suite-tokens.ts';
 
 /** Of a key that nobody has. */
@@ -335,6 +336,12 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
     );
     describeOrganisations(() => store);
     describeTokens(
+      () => store,
+      async () => {
+        store = await reopen(store);
+      },
+    );
+    describeStream(
       () => store,
       async () => {
         store = await reopen(store);

@@ -5,7 +5,7 @@ import { Refusal } from '../problems.ts';
 import { listKeys, listServers, type Registry, rfc3339, showServer } from '../servers.ts';
 import type { Sessions } from '../session.ts';
 import { headers, type PeopleEnv, requireUser } from './guard.ts';
-import { MOST_POINTS, readings, stepOf } from './readings.ts';
+import { MOST_POINTS, readRange } from './readings.ts';
 import { type Attributes, ratesOf, valuesOf } from './series.ts';
 
 const HOUR_MS = 3_600_000;
@@ -54,8 +54,8 @@ export function mountApi(app: Hono<PeopleEnv>, hub: Hub, sessions: Sessions): vo
 /** Series of one metric: gauges as read, counters as gain per second, downsampled to at most 500 points. */
 async function seriesOf(hub: Registry, name: string, metric: string, from: number, to: number) {
   const { server_id, interval } = await showServer(hub, name);
-  const step = stepOf(from, to, interval ?? 10);
-  const found = await readings(hub.store, server_id, { from, to, interval: interval ?? 10, names: new Set([metric]) });
+  const options = { from, to, interval: interval ?? 10, names: new Set([metric]) };
+  const { readings: found, step } = await readRange(hub.store, server_id, options);
   const described = found.findLast((reading) => reading.metrics.has(metric))?.metrics.get(metric);
   const counter = described?.type === 'counter';
   const { times, lines } = (counter ? ratesOf : valuesOf)(found, metric, (row) => JSON.stringify(row), step);

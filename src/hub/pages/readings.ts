@@ -2,6 +2,7 @@ import { unpack } from '../../protocol/frame.ts';
 import type { Heartbeat, Metric } from '../../protocol/heartbeat.ts';
 import { HEARTBEAT_MAX_BYTES } from '../../protocol/wire.ts';
 import type { Store } from '../store.ts';
+import { ROLLUP_MS } from '../store-stream.ts';
 
 /** Most points of a chart, and so most heartbeats opened for one answer. */
 export const MOST_POINTS = 500;
@@ -31,6 +32,14 @@ export interface ReadOptions {
   names: ReadonlySet<string>;
 }
 
+/** Readings of a range, and the length of its steps in ms, which tells a gap between two of them from none. */
+export interface Read {
+  readings: Reading[];
+  step: number;
+}
+
+type Source = Pick<Store, 'recent' | 'rollups'>;
+
 /** Length of a step in ms: a whole number of intervals, so that a range holds at most MOST_POINTS of them. */
 export function stepOf(from: number, to: number, interval: number): number {
   const beat = Math.max(1, interval * 1_000);
@@ -38,17 +47,40 @@ export function stepOf(from: number, to: number, interval: number): number {
 }
 
 /**
- * The last heartbeat of each step of a range, oldest first. Counters lose nothing by that, and neither a long range
- * nor an agent that reports fifty times a second makes it costly: it looks at a piece of each step only.
+ * One reading of each step of a range, oldest first, of any range that the hub knows of: the window's heartbeats as long
+ * as a step is shorter than a roll-up stands for (a range of three days and a half), else roll-ups, and the window where
+ * there is none yet. A short range that the window no longer reaches is read from roll-ups too, with longer steps.
  */
-export async function readings(store: Pick<Store, 'recent'>, serverId: string, options: ReadOptions): Promise<Reading[]> {
+export async function readRange(store: Source, serverId: string, options: ReadOptions): Promise<Read> {
+  const step = stepOf(options.from, options.to, options.interval);
+  if (step < ROLLUP_MS) {
+    const found = await walk(store, serverId, options, step, false);
+    if (found[0] && !(await reachesFurther(store, serverId, options.from, found[0].time))) return { readings: found, step };
+  }
+  const longer = Math.max(step, ROLLUP_MS);
+  return { readings: await walk(store, serverId, options, longer, true), step: longer };
+}
+
+/** Whether roll-ups go on where the window ends: what it holds begins at `first`, well inside the range. */
+async function reachesFurther(store: Source, serverId: string, from: number, first: number): Promise<boolean> {
+  const [since, until] = [Math.max(from, first - 6 * ROLLUP_MS), first - 2 * ROLLUP_MS];
+  return since < until && (await store.rollups(serverId, since, until)).length > 0;
+}
+
+/**
+ * The last heartbeat of each step. Counters lose nothing by that, and neither a long range nor an agent that reports
+ * fifty times a second makes it costly: it looks at a piece of each step only.
+ */
+async function walk(store: Source, serverId: string, options: ReadOptions, step: number, rolled: boolean): Promise<Reading[]> {
   const { from, to, interval, names } = options;
-  const step = stepOf(from, to, interval);
   const found: Reading[] = [];
   const budget = { bytes: MOST_BYTES };
   let looked = 0;
   for (let end = from + step; end - step < to; end += step) {
-    const last = await lastOf(store, serverId, Math.ceil(end - step), Math.min(Math.ceil(end), to), interval * 1_000 * LOOK_BACK);
+    const [since, until] = [Math.ceil(end - step), Math.min(Math.ceil(end), to)];
+    const last =
+      (rolled ? (await store.rollups(serverId, since, until)).at(-1) : undefined) ??
+      (await lastOf(store, serverId, since, until, interval * 1_000 * LOOK_BACK));
     const reading = last && open(last.frame, names, budget);
     if (reading) found.push(reading);
     if (++looked % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));

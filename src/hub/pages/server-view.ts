@@ -1,7 +1,7 @@
 import type { Inventory } from '../../protocol/heartbeat.ts';
 import { type Registry, showServer } from '../servers.ts';
 import { CHART_METRICS, drawCharts } from './charts.ts';
-import { readings, stepOf } from './readings.ts';
+import { type Read, readRange, stepOf } from './readings.ts';
 import { RANGES, type Range, type ServerView } from './server-page.ts';
 
 const HOUR_MS = 3_600_000;
@@ -12,12 +12,13 @@ export async function viewServer(hub: Registry, name: string, range: Range): Pro
   const to = hub.now() + 1;
   const from = to - RANGES[range] * HOUR_MS;
   const interval = details.interval ?? 10;
-  const step = stepOf(from, to, interval);
-  const found = details.state === 'never' ? [] : await readings(hub.store, details.server_id, { from, to, interval, names: CHART_METRICS });
+  const options = { from, to, interval, names: CHART_METRICS };
+  const none: Read = { readings: [], step: stepOf(from, to, interval) };
+  const { readings, step } = details.state === 'never' ? none : await readRange(hub.store, details.server_id, options);
   return {
     details,
     inventory: parseInventory(await hub.store.inventory(details.server_id)),
-    charts: drawCharts(found, step),
+    charts: drawCharts(readings, step),
     range,
     from,
     to,

@@ -1,7 +1,8 @@
 import { closeSync, fchownSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { detailOf, ScoutError } from '../../support/errors.ts';
+import { detailOf } from '../../support/errors.ts';
+import { sqliteFault } from './integrity.ts';
 import { migrate } from './migrations.ts';
 
 /** How long a statement waits for another process (a CLI verb on the same data) before it fails, in ms. */
@@ -9,7 +10,7 @@ const BUSY_MS = 5_000;
 
 /**
  * Opens the hub's database in a data folder, both made when missing, and brings its schema up to date.
- * Throws HUB_DATA when it cannot be used, HUB_DATA_NEWER when a later version wrote it.
+ * Throws HUB_DATA when it cannot be used, HUB_DATA_DAMAGED, HUB_DATA_NEWER when a later version wrote it.
  */
 export function openDatabase(folder: string): DatabaseSync {
   const path = join(folder, 'hub.db');
@@ -25,8 +26,7 @@ export function openDatabase(folder: string): DatabaseSync {
     return database;
   } catch (error) {
     database?.close();
-    if (error instanceof ScoutError) throw error;
-    throw new ScoutError('HUB_DATA', { path, detail: detailOf(error) }, {}, { cause: error });
+    throw sqliteFault(path, error);
   }
 }
 

@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MOST_POINTS, open, readings, stepOf } from '../../../src/hub/pages/readings.ts';
+import { MOST_POINTS, open, readRange, stepOf } from '../../../src/hub/pages/readings.ts';
 import { FakeHost, incoming } from '../../pages/fleet-data.ts';
 
 const NAMES = new Set(['scout.load']);
@@ -14,6 +14,9 @@ class Frames {
   readonly #kept: { time: number; frame: Uint8Array }[];
   constructor(kept: { time: number; frame: Uint8Array }[]) {
     this.#kept = kept;
+  }
+  async rollups() {
+    return [];
   }
   async recent(_server: string, from: number, to: number) {
     const found = this.#kept.filter(({ time }) => time >= from && time < to);
@@ -45,14 +48,14 @@ describe('opening a frame', () => {
 describe('reading a range', () => {
   it('takes every heartbeat of an hour at 10 s, jitter or not', async () => {
     const beats = Array.from({ length: 360 }, (_, i) => frame(i * 10_000 + ((i * 7_919) % 900)));
-    const found = await readings(new Frames(beats), 's', { from: 0, to: 3_600_000, interval: 10, names: NAMES });
+    const { readings: found } = await readRange(new Frames(beats), 's', { from: 0, to: 3_600_000, interval: 10, names: NAMES });
     expect(found.length).toBeGreaterThanOrEqual(350);
     expect(found.map((one) => one.time)).toEqual(found.map((one) => one.time).toSorted((a, b) => a - b));
   });
 
   it('opens a bounded number of a busy day, and asks the store for little more', async () => {
     const store = new Frames(Array.from({ length: 8_640 }, (_, i) => frame(i * 10_000)));
-    const found = await readings(store, 's', { from: 0, to: 86_400_000, interval: 10, names: NAMES });
+    const { readings: found } = await readRange(store, 's', { from: 0, to: 86_400_000, interval: 10, names: NAMES });
     expect(found.length).toBeLessThanOrEqual(MOST_POINTS);
     expect(found.length).toBeGreaterThan(MOST_POINTS * 0.9);
     expect(store.handed).toBeLessThan(2.1 * MOST_POINTS);
@@ -61,7 +64,7 @@ describe('reading a range', () => {
   it('finds the one heartbeat of a step wherever it lies', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 86_399_999 }), fc.double({ min: 0.02, max: 4_000, noNaN: true }), async (at, interval) => {
-        const found = await readings(new Frames([{ time: at, frame: frame(at).frame }]), 's', {
+        const { readings: found } = await readRange(new Frames([{ time: at, frame: frame(at).frame }]), 's', {
           from: 0,
           to: 86_400_000,
           interval,
