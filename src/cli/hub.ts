@@ -23,6 +23,7 @@ async function verbs(): Promise<Verb[]> {
     import('./hub/user.ts'),
     import('./hub/org.ts'),
     import('./hub/audit.ts'),
+    import('./hub/backup.ts'),
     import('./hub/completion.ts'),
   ]);
   return loaded.map((module) => module.verb);

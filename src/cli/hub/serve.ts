@@ -7,8 +7,9 @@ import { VERSION } from '../../support/version.ts';
 import { out } from '../output.ts';
 import { example } from '../program.ts';
 import { durationOption, usage, withData } from './common.ts';
+import { type DutyFlags, dutiesOf, withDuties } from './duties.ts';
 
-interface Options {
+interface Options extends DutyFlags {
   listen: string;
   data: string;
   retention: string;
@@ -29,7 +30,7 @@ export function verb(program: Command): void {
     .option('--tls-self-signed', 'certificate from an authority of our own, kept in the data folder as ca.pem')
     .option('--retention <duration>', 'how long heartbeats are kept', '24h')
     .option('--max-size <size>', 'how much the database may hold; the oldest heartbeats make room', '10GiB');
-  withData(command).action(run);
+  withData(withDuties(command)).action(run);
   example(command, 'scout-hub serve --listen 127.0.0.1:8443 --data ./hub --tls-self-signed');
 }
 
@@ -39,6 +40,7 @@ async function run(options: Options): Promise<void> {
     import('../../hub/tls/tls.ts'),
     import('../../support/logger.ts'),
   ]);
+  const duties = await dutiesOf(options);
   const tls = tlsChoice(options);
   const { host, port } = listenOn(options.listen);
   const retentionMs = durationOption('--retention', options.retention);
@@ -46,7 +48,7 @@ async function run(options: Options): Promise<void> {
   if (mostBytes === undefined) throw usage(`--max-size ${options.maxSize} is not a size such as 10GiB`);
   // Nothing of a request's headers or body is ever handed to the log, so there is nothing to scrub from it.
   const log = createLogger({ level: logLevel(), format: 'auto', secrets: () => [] });
-  const serving = await serve({ data: options.data, host, port, tls, retentionMs, mostBytes, log });
+  const serving = await serve({ data: options.data, host, port, tls, retentionMs, mostBytes, duties, log });
   out.note(`scout-hub ${VERSION} on ${serving.origin}, data in ${options.data}`);
   if (serving.ca) out.note(`clients trust it by its certificate authority: ${serving.ca}`);
   const ended = untilSignal(serving);
