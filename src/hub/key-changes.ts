@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { ScoutError } from '../support/errors.ts';
 import { add, bringIn, type Change, changed, enable, find, remove, rename, retirePrevious } from './keys.ts';
 import { entryFor, fingerprintOf, hashKey, keyView, known, type Registry, rfc3339 } from './servers.ts';
 import type { AuditEntry, Ending, Server, ServerKey, Slot } from './store.ts';
@@ -61,13 +62,34 @@ async function change(hub: Registry, name: string, action: string, decide: Decid
   return rows;
 }
 
-/** Makes a new key, and ends the others as the server's policy says. Throws HUB_SERVER_UNKNOWN. */
-export async function rotateKey(hub: Registry, name: string): Promise<MadeKey & { others: Fate[] }> {
+/** How a rotation may differ from what the policy says by itself. */
+export interface RotateOptions {
+  /** The window of this once, ms, under `grace`; 0 ends the others at once. */
+  graceMs?: number | undefined;
+  /** Fingerprints of the keys that were there when it was asked for; with others nothing is done. */
+  standing?: string[] | undefined;
+}
+
+/** The fingerprints by which a later request tells whether keys have changed meanwhile. */
+export const standingOf = (keys: { fingerprint: string }[]): string[] => keys.map((key) => key.fingerprint).sort();
+
+function unlessMoved(name: string, keys: ServerKey[], standing: string[] | undefined): void {
+  const now = standingOf(keys.map((key) => ({ fingerprint: fingerprintOf(key) })));
+  if (standing && now.join() !== standing.toSorted().join()) throw new ScoutError('HUB_KEY_MOVED', { name });
+}
+
+/** Makes a new key, and ends the others as the server's policy says. Throws HUB_SERVER_UNKNOWN, HUB_KEY_MOVED. */
+export async function rotateKey(
+  hub: Registry,
+  name: string,
+  { graceMs, standing }: RotateOptions = {},
+): Promise<MadeKey & { others: Fate[] }> {
   const key = randomBytes(32).toString('hex');
   let made: ServerKey | undefined;
   const rows = await change(hub, name, 'key.rotate', (keys, server, now) => {
+    unlessMoved(name, keys, standing);
     made = rowOf(server.id, hashKey(key), now);
-    return { change: bringIn(server, keys, made, now), about: [made] };
+    return { change: bringIn({ ...server, graceMs: graceMs ?? server.graceMs }, keys, made, now), about: [made] };
   });
   const others = rows.before.map((one) => fateOf(one, rows.after));
   const ends = others.flatMap(({ until }) => until ?? []).sort();
@@ -82,12 +104,18 @@ function fateOf(key: ServerKey, after: ServerKey[]): Fate {
 }
 
 /**
- * Makes a key beside the others (`multi`). Throws HUB_SERVER_UNKNOWN, HUB_KEY_POLICY, HUB_KEY_NAME, HUB_KEY_NAMED.
+ * Makes a key beside the others (`multi`). Throws HUB_SERVER_UNKNOWN, HUB_KEY_POLICY, HUB_KEY_NAME, HUB_KEY_NAMED, HUB_KEY_MOVED.
  */
-export async function addKey(hub: Registry, name: string, keyName: string | null): Promise<Omit<MadeKey, 'previous_key_valid_until'>> {
+export async function addKey(
+  hub: Registry,
+  name: string,
+  keyName: string | null,
+  standing?: string[],
+): Promise<Omit<MadeKey, 'previous_key_valid_until'>> {
   const key = randomBytes(32).toString('hex');
   const hash = hashKey(key);
   await change(hub, name, 'key.add', (keys, server, now) => {
+    unlessMoved(name, keys, standing);
     const made = rowOf(server.id, hash, now, keyName);
     return { change: add(server, keys, made, now), about: [made] };
   });

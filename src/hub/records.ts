@@ -197,14 +197,19 @@ export interface Incoming {
 /** One row of the fleet page. */
 export interface FleetRow {
   server: Server;
-  /** Fingerprint (12 hex) and slot of the key last used; null before the first heartbeat. */
-  key: { fingerprint: string; slot: Slot } | null;
+  /**
+   * Fingerprint (12 hex) and slot of the key last used, and since when it is there: null where it has ended, or is a
+   * credential's. Null before the first heartbeat.
+   */
+  key: { fingerprint: string; slot: Slot; createdAt: number | null } | null;
   /**
    * When the latest heartbeat was sampled and received, its interval in seconds, who sent it, and since when they have
    * come in without a break: the first one received after the last time that one was late.
    */
   latest: { time: number; received: number; interval: number; agentVersion: string; hostName: string; aliveSince: number } | null;
   accepted: number;
+  /** When a request with one of its keys was last refused for the key (401) or for what it may (403). */
+  refusedAt: number | null;
 }
 
 export interface User {

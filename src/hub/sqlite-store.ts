@@ -113,6 +113,14 @@ export class SqliteStore extends SqliteStreamStore implements Store {
     return this.#keys.of(serverId);
   }
 
+  async keysOf(org: string): Promise<ServerKey[]> {
+    return this.#keys.ofAll(org);
+  }
+
+  async endedKeys(serverId: string) {
+    return this.#keys.endedOf(serverId);
+  }
+
   async findKey(hash: string): Promise<{ server: Server; key: ServerKey } | undefined> {
     return this.#servers.findKey(hash);
   }
@@ -177,8 +185,8 @@ export class SqliteStore extends SqliteStreamStore implements Store {
     return this.#heartbeats.accept(server, key, batch, received);
   }
 
-  async refuse(serverId: string | null, status: number, count: number): Promise<void> {
-    this.#servers.refuse(serverId, status, count);
+  async refuse(serverId: string | null, status: number, count: number, at: number): Promise<void> {
+    this.#servers.refuse(serverId, status, count, at);
   }
 
   async refusals(serverId: string): Promise<Record<string, number>> {

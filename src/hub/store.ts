@@ -46,6 +46,10 @@ export interface Store extends StreamStore {
   size(): Promise<{ servers: number; bytes: number }>;
 
   keys(serverId: string): Promise<ServerKey[]>;
+  /** The keys of every server of an organisation, the oldest first. */
+  keysOf(org: string): Promise<ServerKey[]>;
+  /** Keys of a server that ended, as long as they are kept; the latest first. */
+  endedKeys(serverId: string): Promise<Omit<EndedKey, 'server'>[]>;
   findKey(hash: string): Promise<{ server: Server; key: ServerKey } | undefined>;
   /** A key that was dropped or removed in the last ENDED_KEPT_MS at least. */
   endedKey(hash: string): Promise<EndedKey | undefined>;
@@ -97,8 +101,8 @@ export interface Store extends StreamStore {
    * one server; throws HUB_SERVER_UNKNOWN when that was removed meanwhile.
    */
   accept(server: Server, key: KeyUse, batch: Incoming[], received: number): Promise<{ accepted: number; duplicates: number }>;
-  /** Counts a refusal by status; `serverId` null where the key told none. */
-  refuse(serverId: string | null, status: number, count: number): Promise<void>;
+  /** Counts refusals by status, the last of them at `at`; `serverId` null where the key told none. */
+  refuse(serverId: string | null, status: number, count: number, at: number): Promise<void>;
   refusals(serverId: string): Promise<Record<string, number>>;
   instances(serverId: string): Promise<Instance[]>;
 

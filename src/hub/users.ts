@@ -28,11 +28,28 @@ export async function changePassword(hub: Registry, name: string, password: stri
   return user;
 }
 
+/** Gives a person another role, from their next request on. Throws HUB_USER_UNKNOWN, HUB_USER_LAST. */
+export async function changeRole(hub: Registry, name: string, role: User['role']): Promise<User> {
+  const user = await knownUser(hub, name);
+  if (user.role === role) return user;
+  await unlessLast(hub, user);
+  const other = { ...user, role };
+  if (!(await hub.store.changeUser(other, entryFor(hub, 'user.role', `user:${name}`, { role })))) throw unknown(name);
+  return other;
+}
+
+/** Ends every session of a person; how many there were. Throws HUB_USER_UNKNOWN. */
+export async function signOutEverywhere(hub: Registry, name: string): Promise<number> {
+  const { id } = await knownUser(hub, name);
+  const ended = await hub.store.removeSessions(id);
+  await hub.store.audit(entryFor(hub, 'user.sign-out', `user:${name}`, { sessions: String(ended) }));
+  return ended;
+}
+
 /** Forgets a person, whose sessions end. Throws HUB_USER_UNKNOWN, HUB_USER_LAST. */
 export async function removeUser(hub: Registry, name: string): Promise<User> {
   const user = await knownUser(hub, name);
-  const admins = (await hub.store.users(hub.org)).filter((one) => one.role === 'admin');
-  if (user.role === 'admin' && admins.length === 1) throw new ScoutError('HUB_USER_LAST', { name });
+  await unlessLast(hub, user);
   if (!(await hub.store.removeUser(user.id, entryFor(hub, 'user.remove', `user:${name}`, {})))) throw unknown(name);
   return user;
 }
@@ -41,6 +58,11 @@ async function knownUser(hub: Registry, name: string): Promise<User> {
   const user = await hub.store.userByName(name);
   if (user?.org !== hub.org) throw unknown(name);
   return user;
+}
+
+async function unlessLast(hub: Registry, { name, role }: User): Promise<void> {
+  const admins = (await hub.store.users(hub.org)).filter((one) => one.role === 'admin');
+  if (role === 'admin' && admins.length === 1) throw new ScoutError('HUB_USER_LAST', { name });
 }
 
 // What has the form of a key may be one that was pasted by mistake.

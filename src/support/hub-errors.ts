@@ -84,6 +84,11 @@ export const HUB_ERRORS = {
     'server `{name}` has the policy {policy}, under which this cannot be done: {detail}',
     'Use `scout-hub key rotate {name}`, or register the server with --policy multi.',
   ),
+  HUB_KEY_MOVED: row(
+    EXIT.failed,
+    'the keys of `{name}` have changed since this was asked for',
+    'Look at them as they are now, and ask again where it is still wanted.',
+  ),
   HUB_KEY_LAST: row(
     EXIT.failed,
     'this is the last key of `{name}` that works: its agent would be shut out',

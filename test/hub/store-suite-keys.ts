@@ -105,6 +105,17 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
       expect(await actions()).toEqual([]);
     });
 
+    it('lists the keys of every server of an organisation, the oldest first', async () => {
+      const [a, b] = [await add('a'), await add('b')];
+      const young = anotherKey(a.server.id, { createdAt: a.key.createdAt + 1 });
+      await store().changeKeys(a.server.id, () => ({ put: [young] }));
+      const found = await store().keysOf('default');
+      expect(found).toHaveLength(3);
+      expect(found).toEqual(expect.arrayContaining([a.key, b.key, young]));
+      expect(found.at(-1)).toEqual(young);
+      expect(await store().keysOf('none')).toEqual([]);
+    });
+
     it('deletes no key of another server', async () => {
       const [a, b] = [await add('a'), await add('b')];
       await store().changeKeys(a.server.id, () => ({ drop: [b.key.id] }));
@@ -124,6 +135,9 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
       expect(await store().endedKey(over.hash)).toEqual({ hash: over.hash, server, endedAt: 500, how: 'replaced' });
       expect(await store().endedKey(still.hash)).toMatchObject({ endedAt: 1_000, how: 'deleted' });
       expect(await store().endedKey(hash())).toBeUndefined();
+      const list = (await store().endedKeys(server.id)).map((one) => [one.hash, one.endedAt, one.how]);
+      expect(list[2]).toEqual([over.hash, 500, 'replaced']);
+      expect(new Set(list.map(([which]) => which))).toEqual(new Set([key.hash, still.hash, over.hash]));
       const b = await add('b');
       for (const { id } of [server, b.server]) {
         const back = store().changeKeys(id, () => ({ put: [anotherKey(id, { hash: key.hash })], audit: entry('key.register') }));

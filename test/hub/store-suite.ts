@@ -243,16 +243,17 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
 
     it('tells the fleet: the latest heartbeat and the key it came with', async () => {
       const { server, key } = await add('a');
-      expect(await store.fleet('default')).toEqual([{ server, key: null, latest: null, accepted: 0 }]);
+      expect(await store.fleet('default')).toEqual([{ server, key: null, latest: null, accepted: 0, refusedAt: null }]);
       const id = randomUUID();
       await store.accept(server, key, [incoming(id, 2, { hostName: 'new', interval: 0.02 }), incoming(id, 1, { hostName: 'old' })], 7_000);
       await store.accept(server, key, [incoming(id, 2, { hostName: 'again' })], 8_000);
       expect(await store.fleet('default')).toEqual([
         {
           server,
-          key: { fingerprint: key.hash.slice(0, 12), slot: 'current' },
+          key: { fingerprint: key.hash.slice(0, 12), slot: 'current', createdAt: key.createdAt },
           latest: { time: 20, received: 7_000, interval: 0.02, agentVersion: '1', hostName: 'new', aliveSince: 7_000 },
           accepted: 2,
+          refusedAt: null,
         },
       ]);
       await add('b');
@@ -293,11 +294,14 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
 
     it('counts refusals by status, and those that no server owns', async () => {
       const { server } = await add('a');
-      await store.refuse(server.id, 401, 2);
-      await store.refuse(server.id, 401, 3);
-      await store.refuse(server.id, 413, 1);
-      await store.refuse(null, 401, 9);
+      await store.refuse(server.id, 401, 2, 30);
+      await store.refuse(server.id, 401, 3, 20);
+      await store.refuse(server.id, 413, 1, 40);
+      await store.refuse(null, 401, 9, 50);
       expect(await store.refusals(server.id)).toEqual({ 401: 5, 413: 1 });
+      expect((await store.standing('default', 'a'))?.refusedAt).toBe(30);
+      await store.refuse(server.id, 403, 1, 60);
+      expect((await store.fleet('default'))[0]?.refusedAt).toBe(60);
     });
 
     it('keeps users and their sessions', async () => {

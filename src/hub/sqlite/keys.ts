@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { ScoutError } from '../../support/errors.ts';
-import { type Ending, type KeyEdit, MINT_KEPT_MS, type Mint, type ServerKey, type Slot } from '../store.ts';
+import { type EndedKey, type Ending, type KeyEdit, MINT_KEPT_MS, type Mint, type ServerKey, type Slot } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { transaction, unlessTaken } from './transaction.ts';
 
@@ -13,6 +13,8 @@ export class Keys {
   readonly #audit: Audit;
   readonly #number: StatementSync;
   readonly #of: StatementSync;
+  readonly #ofAll: StatementSync;
+  readonly #endedOf: StatementSync;
   readonly #put: StatementSync;
   readonly #drop: StatementSync;
   readonly #end: StatementSync;
@@ -28,6 +30,12 @@ export class Keys {
     this.#of = database.prepare(`
       SELECT s.id AS server_id, ${KEY} FROM keys AS k JOIN servers AS s ON s.number = k.server
       WHERE s.id = ? ORDER BY k.created_at, k.id`);
+    this.#ofAll = database.prepare(`
+      SELECT s.id AS server_id, ${KEY} FROM keys AS k JOIN servers AS s ON s.number = k.server
+      WHERE s.org = ? ORDER BY k.created_at, k.id`);
+    this.#endedOf = database.prepare(`
+      SELECT e.hash, e.ended_at, e.how FROM ended_keys AS e JOIN servers AS s ON s.number = e.server
+      WHERE s.id = ? ORDER BY e.ended_at DESC, e.hash`);
     this.#put = database.prepare(`
       INSERT INTO keys (id, server, name, hash, slot, enabled, created_at, valid_until, last_used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO UPDATE SET name = excluded.name, slot = excluded.slot, enabled = excluded.enabled,
@@ -49,6 +57,17 @@ export class Keys {
 
   of(serverId: string): ServerKey[] {
     return this.#of.all(serverId).map(keyOf);
+  }
+
+  /** The keys of every server of an organisation. */
+  ofAll(org: string): ServerKey[] {
+    return this.#ofAll.all(org).map(keyOf);
+  }
+
+  endedOf(serverId: string): Omit<EndedKey, 'server'>[] {
+    return this.#endedOf
+      .all(serverId)
+      .map((row) => ({ hash: row.hash as string, endedAt: row.ended_at as number, how: row.how as Ending }));
   }
 
   /** Writes one key. Belongs into the caller's transaction. Throws HUB_KEY_EXISTS, HUB_KEY_ENDED. */

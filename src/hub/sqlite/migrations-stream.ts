@@ -71,6 +71,14 @@ export function stream(database: DatabaseSync): void {
   `);
 }
 
+/** When a server's requests were last refused, which the fleet shows; and its ended keys by server, which its page shows. */
+export function refusedAt(database: DatabaseSync): void {
+  database.exec(`
+    ALTER TABLE refusals ADD COLUMN last_at INTEGER;
+    CREATE INDEX ended_keys_server ON ended_keys (server);
+  `);
+}
+
 /**
  * AUTOINCREMENT for the heartbeats: without it a window that was emptied begins with number 1 again, and a reader that
  * stands further would pass over what comes. The table stays where it is, for its form on disk is the same: copying a

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { ScoutError } from '../../support/errors.ts';
-import { stream } from './migrations-stream.ts';
+import { refusedAt, stream } from './migrations-stream.ts';
 import { transaction } from './transaction.ts';
 
 type Migration = (database: DatabaseSync) => void;
 
 /** From version n to n + 1; forward only, and never edited once released. */
-const MIGRATIONS: Migration[] = [first, aliveSince, credentials, endedKeys, tokens, organisations, stream];
+const MIGRATIONS: Migration[] = [first, aliveSince, credentials, endedKeys, tokens, organisations, stream, refusedAt];
 
 /**
  * Brings the schema to the version this program knows; `user_version` tells where it stands (a test may stop

@@ -51,14 +51,16 @@ export class Servers {
     );
     const fleet = `
       SELECT ${SERVER}, l.*, coalesce(k.slot, l.key_slot) AS slot,
-        (SELECT coalesce(sum(i.accepted), 0) FROM instances AS i WHERE i.server = s.number) AS accepted
+        k.created_at AS key_created,
+        (SELECT coalesce(sum(i.accepted), 0) FROM instances AS i WHERE i.server = s.number) AS accepted,
+        (SELECT max(r.last_at) FROM refusals AS r WHERE r.server = s.number AND r.status IN (401, 403)) AS refused_at
       FROM servers AS s LEFT JOIN latest AS l ON l.server = s.number LEFT JOIN keys AS k ON k.hash = l.key_hash`;
     this.#fleet = database.prepare(`${fleet} WHERE s.org = ? ORDER BY s.name`);
     this.#standing = database.prepare(`${fleet} WHERE s.org = ? AND s.name = ?`);
     this.#inventory = database.prepare('SELECT body FROM inventories AS v JOIN servers AS s ON s.number = v.server WHERE s.id = ?');
     this.#refuse = database.prepare(`
-      INSERT INTO refusals VALUES (coalesce((SELECT number FROM servers WHERE id = ?1), 0), ?2, ?3)
-      ON CONFLICT DO UPDATE SET count = count + ?3`);
+      INSERT INTO refusals (server, status, count, last_at) VALUES (coalesce((SELECT number FROM servers WHERE id = ?1), 0), ?2, ?3, ?4)
+      ON CONFLICT DO UPDATE SET count = count + ?3, last_at = max(coalesce(last_at, 0), ?4)`);
     this.#refusals = database.prepare('SELECT status, count FROM refusals AS r JOIN servers AS s ON s.number = r.server WHERE s.id = ?');
     this.#size = database.prepare(`
       SELECT (SELECT count(*) FROM servers) AS servers,
@@ -135,8 +137,8 @@ export class Servers {
     return (this.#inventory.get(serverId)?.body as string | undefined) ?? null;
   }
 
-  refuse(serverId: string | null, status: number, count: number): void {
-    this.#refuse.run(serverId, status, count);
+  refuse(serverId: string | null, status: number, count: number, at: number): void {
+    this.#refuse.run(serverId, status, count, at);
   }
 
   refusals(serverId: string): Record<string, number> {
@@ -162,7 +164,10 @@ export class Servers {
 function fleetRowOf(row: Row): FleetRow {
   return {
     server: serverOf(row),
-    key: row.key_hash === null ? null : { fingerprint: String(row.key_hash).slice(0, 12), slot: row.slot as Slot },
+    key:
+      row.key_hash === null
+        ? null
+        : { fingerprint: String(row.key_hash).slice(0, 12), slot: row.slot as Slot, createdAt: row.key_created as number | null },
     latest:
       row.time === null
         ? null
@@ -175,6 +180,7 @@ function fleetRowOf(row: Row): FleetRow {
             aliveSince: row.alive_since as number,
           },
     accepted: row.accepted as number,
+    refusedAt: row.refused_at as number | null,
   };
 }
 

@@ -12,6 +12,7 @@ const row = (name: string, age: number | null, more: Partial<FleetRow> = {}): Fl
       ? null
       : { time: NOW - age, received: NOW - age, interval: 10, agentVersion: '0.1.0', hostName: `host-${name}`, aliveSince: 0 },
   accepted: 0,
+  refusedAt: null,
   ...more,
 });
 const query = (text = '') => parseFleetQuery(new URLSearchParams(text));
@@ -33,7 +34,7 @@ describe('the fleet', () => {
   });
 
   it('finds by name, host, version and fingerprint', () => {
-    const keyed = [...rows, row('k', 0, { key: { fingerprint: 'abcdef012345', slot: 'current' } })];
+    const keyed = [...rows, row('k', 0, { key: { fingerprint: 'abcdef012345', slot: 'current', createdAt: 1 } })];
     expect(names(keyed, 'q=ABCDEF')).toEqual(['k']);
     expect(names(rows, 'q=host-old')).toEqual(['old']);
     expect(names(rows, 'state=late')).toEqual(['slow']);

@@ -130,7 +130,7 @@ describe('the page of a server', () => {
   it('shows facts, key, delivery with gaps, refusals and the figures of each chart', async () => {
     await fillServer(hub, 'web-1', { from: HOUR, lost: [5, 7, 8] });
     const id = (await hub.store.serverByName('default', 'web-1'))!.id;
-    await hub.store.refuse(id, 401, 3);
+    await hub.store.refuse(id, 401, 3, hub.time);
     const page = await text('/servers/web-1');
     for (const title of ['Processor', 'Load average', 'Memory', 'Pressure', 'Disks', 'Network', 'File systems'])
       expect(page).toContain(`<h3>${title}</h3>`);
