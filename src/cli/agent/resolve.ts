@@ -54,7 +54,10 @@ function answer(text: string): void {
     try {
       done += writeSync(ANSWER, bytes, done);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      // The agent was stopped meanwhile, and nobody wants the answer.
+      if (code === 'EPIPE') return;
+      if (code !== 'EAGAIN') throw error;
       // Nothing else runs in this process, so it may well wait here for the reader.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }

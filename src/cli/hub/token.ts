@@ -50,6 +50,10 @@ async function create(options: CreateOptions): Promise<void> {
   out.line(made.token);
   out.note(`Above is the token, shown this once (fingerprint ${made.fingerprint}); it works once, until ${made.expires}. On the host:`);
   out.note('  scout-agent enroll https://ADDRESS-OF-THIS-HUB');
+  if (options.ca && authority === null)
+    out.note(
+      'It tells of no certificate authority: the hub has made none of its own. Where it is to (--tls-self-signed), start it first, and make another token.',
+    );
   if (known) out.note(`${made.server} is registered already: its own policy says what becomes of the keys that it has.`);
 }
 
