@@ -39,6 +39,8 @@ export class Forwarder implements Duty {
   #place: number | undefined;
   /** Refused each by itself, since the receiver last took one. */
   #suspects: number[] = [];
+  /** The receiver took one after all: those up to `last` are tried once more, then it goes on behind what it took. */
+  #retry: { last: number; behind: number } | undefined;
   #size = MOST;
   #failures = 0;
   #notBefore = 0;
@@ -56,6 +58,7 @@ export class Forwarder implements Duty {
   begin(): void {
     this.#place = undefined;
     this.#suspects = [];
+    this.#retry = undefined;
   }
 
   /** Sends one request, unless it is too early for it. */
@@ -63,7 +66,12 @@ export class Forwarder implements Duty {
     const wait = this.#notBefore - this.#hub.monotonic();
     if (wait > 0) return wait;
     const place = await this.#look();
-    const rows = await this.#hub.store.after(place, this.#size, MOST_BYTES);
+    const rows = await this.#hub.store.after(place, this.#retry ? 1 : this.#size, MOST_BYTES);
+    if (this.#retry && !(rows[0] && rows[0].place <= this.#retry.last)) {
+      await this.#move(this.#retry.behind);
+      this.#retry = undefined;
+      return 0;
+    }
     this.#pending = rows[0]?.received;
     if (rows.length === 0) return IDLE_MS;
     const converted = convert(rows, await this.#origins(rows));
@@ -107,9 +115,11 @@ export class Forwarder implements Duty {
   async #judge(verdict: Verdict, batch: Placed[], { unreadable }: Converted): Promise<number> {
     const last = batch.at(-1)!.place;
     if (verdict.kind === 'accepted') {
-      await this.#move(last, [...this.#suspects, ...unreadable]);
       this.#counts.forwarded += batch.length - unreadable.length;
       this.#size = Math.min(MOST, this.#size * 2);
+      const [first] = this.#suspects;
+      if (first === undefined) await this.#move(last, unreadable.length);
+      else this.#again(first, last, unreadable.length);
       return 0;
     }
     if (verdict.kind !== 'rejected' && verdict.kind !== 'too-large') return this.#later(verdict);
@@ -117,13 +127,13 @@ export class Forwarder implements Duty {
       this.#size = Math.ceil(batch.length / 2);
       return 0;
     }
-    if (unreadable.length > 0) {
-      // That one is nobody else's fault, so it proves nothing of the receiver.
-      if (this.#suspects.length === 0) await this.#move(last, [last]);
-      else this.#suspect(last);
+    // What cannot be read proves nothing of the receiver.
+    if (this.#retry || (unreadable.length > 0 && this.#suspects.length === 0)) {
+      await this.#move(last, 1);
       return 0;
     }
-    this.#suspect(last);
+    this.#suspects.push(last);
+    this.#place = last;
     if (this.#suspects.length < SUSPECTS_MOST) return 0;
     this.begin();
     this.#size = 1;
@@ -131,20 +141,26 @@ export class Forwarder implements Duty {
     return this.#later({ kind: 'unavailable', reason: 'unexpected', detail: `it refuses whatever it is sent (${detail})` });
   }
 
-  #suspect(place: number): void {
-    this.#suspects.push(place);
-    this.#place = place;
+  /** It may have refused them for reasons of its own that are gone now. */
+  #again(first: number, behind: number, unreadable: number): void {
+    this.#retry = { last: this.#suspects.at(-1)!, behind };
+    this.#suspects = [];
+    this.#place = first - 1;
+    this.#skipped(unreadable);
   }
 
-  async #move(place: number, skipped: number[]): Promise<void> {
+  async #move(place: number, skipped = 0): Promise<void> {
     await this.#hub.store.moveCursor(CURSOR, place);
     this.#place = place;
-    this.#suspects = [];
-    if (skipped.length > 0)
-      this.#hub.log?.error({ skipped: skipped.length }, 'heartbeats were not forwarded: the receiver refuses them, or they are damaged');
-    this.#counts.skipped += skipped.length;
+    this.#skipped(skipped);
     if (this.#failures > 0) this.#hub.log?.info({ failures: this.#failures }, 'forwarding goes on');
     this.#failures = 0;
+  }
+
+  #skipped(count: number): void {
+    this.#counts.skipped += count;
+    if (count > 0)
+      this.#hub.log?.error({ skipped: count }, 'heartbeats were not forwarded: the receiver refuses them, or they are damaged');
   }
 
   #later(verdict: Exclude<Verdict, { kind: 'accepted' | 'rejected' | 'too-large' }>): number {
