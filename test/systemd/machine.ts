@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,7 +48,7 @@ export class Machine {
   make(): void {
     if (existsSync(this.#root)) return;
     const { uri, codename } = mirror() as { uri: string; codename: string };
-    const include = '--include=systemd,systemd-sysv,libatomic1,libgcc-s1,libstdc++6';
+    const include = '--include=systemd,systemd-sysv,libatomic1,libgcc-s1,libstdc++6,logrotate';
     execFileSync('debootstrap', ['--variant=minbase', include, codename, this.#root, uri], {
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: 180_000,
@@ -86,6 +86,21 @@ export class Machine {
     const left = this.#run(['sh', '-c', line], input);
     if (left.status !== 0) throw new Error(`${line}: ${left.status}\n${left.stdout}${left.stderr}`);
     return left.stdout;
+  }
+
+  /**
+   * Mounts a file system on a folder inside that answers nobody, as a dead network mount; returns how to let all that
+   * hangs on it go.
+   */
+  hang(path: string): () => void {
+    const fd = openSync('/dev/fuse', 'r+');
+    const options = 'fd=3,rootmode=40000,user_id=0,group_id=0,allow_other';
+    const mount = ['mount', '-i', '-t', 'fuse.hung', '-o', options, 'hung', path];
+    const done = spawnSync('nsenter', ['-t', String(this.#leader), '-m', ...mount], { stdio: ['ignore', 'pipe', 'pipe', fd] });
+    const release = () => closeSync(fd);
+    if (done.status === 0) return release;
+    release();
+    throw new Error(`mount: ${done.stderr}`);
   }
 
   #run(command: string[], input = ''): Left {

@@ -87,13 +87,13 @@ const PARTLY: Partial<Record<CollectorName, string>> = {
   filesystem:
     'Let the user of the agent enter it (setfacl -m u:scout-agent:x PATH), or leave it out with collectors.filesystem.exclude_mounts.',
   processes:
-    '/proc is mounted with hidepid=, or the unit has ProtectProc=: mount it with gid=GROUP and add SupplementaryGroups=GROUP to the unit, or set ProtectProc=default.',
+    'The unit has ProtectProc=: set ProtectProc=default in a drop-in. Without systemd /proc is mounted with hidepid=: mount it with gid=GROUP, and put the user of the agent into that group.',
 };
 
 function deniedRemedy(path: string, { proc, sys }: Pick<Host, 'proc' | 'sys'>): string {
   const again = 'then systemctl restart scout-agent';
   if (path.startsWith(`${proc}/`))
-    return `${path} is hidden from this user: mount /proc without hidepid=, or with gid=GROUP and SupplementaryGroups=GROUP in the unit; in a container unmask it (--security-opt systempaths=unconfined); ${again}.`;
+    return `${path} is hidden from this user: take InaccessiblePaths= and ProcSubset= out of the unit; without systemd mount /proc without hidepid=; in a container unmask it (--security-opt systempaths=unconfined); ${again}.`;
   if (path.startsWith(`${sys}/`))
     return `${path} is for root: allow it to a group (a rule of udev: GROUP=, MODE=0440), add SupplementaryGroups= to the unit, ${again}.`;
   return `Let the user of the agent read it (setfacl -m u:scout-agent:rX ${path || 'PATH'}), or give the unit CAP_DAC_READ_SEARCH in AmbientCapabilities= and CapabilityBoundingSet=, with PrivateUsers=no; ${again}.`;

@@ -21,7 +21,7 @@ describe('a collector', () => {
   });
 
   it.each([
-    ['/proc/pressure/cpu', /hidepid=.*SupplementaryGroups=/],
+    ['/proc/pressure/cpu', /InaccessiblePaths=.*hidepid=/],
     ['/sys/class/hwmon/hwmon0/temp1_input', /udev.*SupplementaryGroups=/],
     ['/srv/data', /setfacl .*\/srv\/data.*CAP_DAC_READ_SEARCH/],
   ])('that may not read %s is denied, with the mount, group or capability', (path, remedy) => {
