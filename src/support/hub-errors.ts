@@ -52,6 +52,21 @@ export const HUB_ERRORS = {
     'cannot write the backup {path}: {detail}',
     'Name a file that does not exist yet, in a folder that you may write and that has room for it.',
   ),
+  HUB_BACKUP_POSTGRES: row(
+    EXIT.failed,
+    'the data is in PostgreSQL, which has a backup of its own',
+    'Run: pg_dump {where} --schema={schema} --format=custom --file={path} {database}',
+  ),
+  HUB_DATABASE: row(
+    EXIT.unreachable,
+    'cannot use the database {name}: {detail}',
+    'Check that PostgreSQL runs there and lets this user in, and that the address (--database or SCOUT_HUB_DATABASE) is right; a hub that runs goes on by itself when the database is back.',
+  ),
+  HUB_DATABASE_ADDRESS: row(
+    EXIT.usage,
+    'this is no address of a PostgreSQL database: {detail}',
+    'Write postgres://USER@HOST:5432/DATABASE, with the password in SCOUT_HUB_DATABASE, PGPASSWORD or PGPASSFILE.',
+  ),
   HUB_SECRET_FILE: row(
     EXIT.config,
     'cannot use the secret in {path}: {detail}',

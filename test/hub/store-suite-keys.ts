@@ -237,9 +237,12 @@ export function describeChanges(store: () => Store, reopen: () => Promise<void>)
   it('serverForHost registers as many servers as a family of credentials may have, and again when one was removed', async () => {
     await add('a');
     const ask = (name: string, over: Partial<Founder> = {}) => store().serverForHost('default', name, 7, founder({ most: 2, ...over }));
-    const names = await Promise.all(['x', 'y', 'z', 'x'].map((name, index) => ask(name, { actor: `credential:ci-v${index + 2}` })));
-    expect(names.map((server) => server?.name)).toEqual(['x', 'y', undefined, 'x']);
-    expect((await ask('z', { family: 'other' }))?.name).toBe('z');
+    const asked = await Promise.all(['x', 'y', 'z', 'x'].map((name, index) => ask(name, { actor: `credential:ci-v${index + 2}` })));
+    // Whichever come first: two of the three, and one of them once.
+    const names = asked.filter((server) => server !== undefined);
+    expect(new Set(names.map((server) => server.id)).size).toBe(2);
+    expect(asked[3]).toEqual(asked[0]);
+    expect((await ask('q', { family: 'other' }))?.name).toBe('q');
     expect(await ask('w')).toBeUndefined();
     await store().removeServer((names[0] as Server).id);
     expect((await ask('w'))?.name).toBe('w');

@@ -235,9 +235,11 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
           Array.from({ length: 500 }, (_, index) => beat(first + index)),
           first,
         );
-      expect(await store.prune(0, 5_000_000)).toEqual({ old: 0, excess: 1_000 });
+      // Stores differ in what a heartbeat takes beside its frame.
+      const most = (await store.size()).bytes * 0.8;
+      expect(await store.prune(0, most)).toEqual({ old: 0, excess: 1_000 });
       expect((await store.recent(server.id, 0, 1e9))[0]?.time).toBe(10_010);
-      expect(await store.prune(0, 5_000_000)).toEqual({ old: 0, excess: 0 });
+      expect(await store.prune(0, most)).toEqual({ old: 0, excess: 0 });
       expect(await store.instances(server.id)).toMatchObject([{ accepted: 3_000, gaps: [] }]);
     });
 

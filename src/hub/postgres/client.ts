@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import postgres from 'postgres';
+import type { Address } from './address.ts';
+
+/** How long a statement may take on the server, ms; beyond that it is cancelled there, and its locks are given back. */
+const STATEMENT_MS = 10_000;
+/** How long a transaction may stand open with nothing asked, ms: one of a hub that hangs must not hold the others up. */
+const IDLE_IN_TRANSACTION_MS = 30_000;
+
+/** Arrays go as literals of their own types, so that no connection has to ask the server for its types first. */
+const arrays = {
+  int8s: {
+    to: 1_016,
+    from: [],
+    serialize: (values: (number | null)[]) => `{${values.map((one) => one ?? 'NULL').join(',')}}`,
+    parse: String,
+  },
+  floats: { to: 1_022, from: [], serialize: (values: number[]) => `{${values.join(',')}}`, parse: String },
+  texts: { to: 1_009, from: [], serialize: (values: string[]) => `{${values.map(quoted).join(',')}}`, parse: String },
+};
+
+const types = {
+  ...arrays,
+  // Whole numbers of the hub are below 2^53.
+  int8: { to: 20, from: [20], serialize: String, parse: Number },
+  // PostgreSQL keeps no NUL in a text, and a host that sends one in its name must not be shut out for it.
+  text: { to: 25, from: [25], serialize: withoutNul, parse: (text: string) => text },
+};
+
+/** What statements are written with: text is a parameter wherever a value stands. */
+export type Sql = postgres.Sql<{ int8s: (number | null)[]; floats: number[]; texts: string[]; int8: number; text: string }>;
+export type Row = postgres.Row;
+/** Part of a statement. */
+export type Fragment = postgres.Fragment;
+
+/**
+ * One connection. The driver's own pool is not used: after a broken connection it keeps state of it, and it would hand
+ * the next statement of somebody else's transaction to a server that has forgotten the first. Here a connection that
+ * broke is thrown away whole.
+ */
+export class Client {
+  readonly sql: Sql;
+  /** Whether its connection has ended; a new client takes its place. */
+  over = false;
+  #socket: Socket | undefined;
+
+  constructor(address: Address, { host, port }: Address['hosts'][number]) {
+    this.sql = postgres({
+      host,
+      port,
+      database: address.database,
+      user: address.user,
+      pass: address.password,
+      ssl: address.tls,
+      max: 1,
+      max_lifetime: null,
+      fetch_types: false,
+      types,
+      onnotice: () => {},
+      onclose: () => {
+        this.over = true;
+      },
+      socket: () => this.#connect(host, port),
+      connection: {
+        application_name: 'scout-hub',
+        search_path: address.schema,
+        statement_timeout: STATEMENT_MS,
+        lock_timeout: STATEMENT_MS,
+        idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+        // What is acknowledged is on the disk, whatever the server is set to.
+        synchronous_commit: 'on',
+      },
+    } as postgres.Options<Record<string, postgres.PostgresType>>) as unknown as Sql;
+  }
+
+  /** Ends it at once; what it was asked and has not answered fails. */
+  destroy(): void {
+    this.over = true;
+    void this.sql.end({ timeout: 0 }).catch(() => {});
+    this.#socket?.destroy();
+  }
+
+  /** Ends it in order. */
+  async close(): Promise<void> {
+    this.over = true;
+    await this.sql.end({ timeout: 1 });
+    this.#socket?.destroy();
+  }
+
+  async #connect(host: string, port: number): Promise<Socket> {
+    // Left alone, the driver connects again, and what was to be the second half of a transaction would stand by itself.
+    if (this.#socket) throw Object.assign(new Error('the connection broke'), { code: 'CONNECTION_CLOSED' });
+    const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect({ host, port, noDelay: true });
+    this.#socket = socket;
+    await once(socket, 'connect');
+    // The driver reads the name that the certificate must show from here.
+    return Object.assign(socket, { host, port });
+  }
+}
+
+function quoted(text: string): string {
+  return `"${withoutNul(text).replace(/["\\]/g, '\\$&')}"`;
+}
+
+function withoutNul(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
+}
