@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { Log } from '../support/log.ts';
 import { Duties, type DutyOptions } from './duties.ts';
 import type { Hub } from './hub.ts';
+import { openStore, type Place } from './open-store.ts';
 import { HubServer, type Limits } from './server.ts';
 import { checkDatabase } from './sqlite/integrity.ts';
-import { SqliteStore } from './sqlite-store.ts';
 import { caFile } from './tls/own.ts';
 import { loadPair, type TlsChoice } from './tls/tls.ts';
 import { verifyTrails } from './verify-trails.ts';
@@ -15,8 +15,7 @@ const RENEW_EVERY_MS = 3_600_000;
 const HISTORY_MS = 30 * 86_400_000;
 const HISTORY_SHARE = 1 / 3;
 
-export interface ServeOptions {
-  data: string;
+export interface ServeOptions extends Place {
   host: string;
   port: number;
   tls: TlsChoice;
@@ -45,11 +44,12 @@ export interface Serving {
 
 /**
  * Starts a hub: store, certificate, server, and the timers that prune and renew. Throws HUB_DATA,
- * HUB_DATA_DAMAGED, HUB_TLS_FILE, HUB_LISTEN, HUB_SECRET_FILE, TLS_FILE.
+ * HUB_DATA_DAMAGED, HUB_TLS_FILE, HUB_LISTEN, HUB_SECRET_FILE, TLS_FILE, HUB_DATABASE,
+ * HUB_DATABASE_ADDRESS.
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  checkDatabase(options.data);
-  const store = SqliteStore.open(options.data);
+  if (options.database === undefined) checkDatabase(options.data);
+  const store = await openStore(options, options.log);
   try {
     const hub: Hub = {
       store,

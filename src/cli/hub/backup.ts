@@ -1,14 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Place } from '../../hub/open-store.ts';
 import { formatBytes } from '../../support/durations.ts';
 import { ScoutError } from '../../support/errors.ts';
 import { out } from '../output.ts';
 import { example } from '../program.ts';
 import { withData, withStore } from './common.ts';
 
-interface Options {
-  data: string;
+interface Options extends Place {
   json?: boolean;
 }
 
@@ -24,9 +24,9 @@ export function verb(program: Command): void {
 
 async function run(file: string, options: Options): Promise<void> {
   // Opening would make an empty one, and a backup of nothing look like one.
-  if (!existsSync(join(options.data, 'hub.db')))
+  if (options.database === undefined && !existsSync(join(options.data, 'hub.db')))
     throw new ScoutError('HUB_BACKUP', { path: file, detail: `there is no hub in ${options.data}` });
-  await withStore(options.data, (store) => store.backup(file));
+  await withStore(options, (store) => store.backup(file));
   const bytes = statSync(file).size;
   if (options.json) return out.json({ file, bytes });
   out.note(

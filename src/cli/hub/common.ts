@@ -1,6 +1,7 @@
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { Place } from '../../hub/open-store.ts';
 import type { Registry } from '../../hub/servers.ts';
 import type { Store } from '../../hub/store.ts';
 import { parseDuration } from '../../support/durations.ts';
@@ -23,19 +24,23 @@ export function cliActor(): string {
 }
 
 /** Where a verb finds the hub's things, and whose are meant. */
-export interface Where {
-  data: string;
+export interface Where extends Place {
   org: string;
 }
 
-/** Adds `--data` and `--org` to a verb. */
+/** Adds `--data`, `--database` and `--org` to a verb. */
 export function withRegistryOptions(command: Command): Command {
   return withData(command).option('--org <name>', 'organisation whose things are meant', 'default');
 }
 
-/** Adds `--data` to a verb. */
+/** Adds `--data` and `--database` to a verb. */
 export function withData(command: Command): Command {
-  return command.option('--data <dir>', 'folder of the hub (its database and certificates)', defaultData());
+  return command.option('--data <dir>', 'folder of the hub (its database and certificates)', defaultData()).addOption(
+    // The variable, since every user of the machine can read a password in the arguments.
+    new Option('--database <url>', 'PostgreSQL database instead: postgres://user@host/name (docs/hub-postgresql.md)').env(
+      'SCOUT_HUB_DATABASE',
+    ),
+  );
 }
 
 /** A usage error of scout-hub. */
@@ -53,13 +58,13 @@ export function durationOption(name: string, text: string): number {
 }
 
 /**
- * Opens the store of a data folder for the time of one verb; a hub that runs on it sees what changes at once. Throws
- * HUB_DATA where the database fails: a full disk, a lock that stays.
+ * Opens the store for the time of one verb; a hub that runs on it sees what changes at once. Throws HUB_DATA where the
+ * database fails: a full disk, a lock that stays; HUB_DATABASE where that is PostgreSQL.
  */
-export async function withStore<T>(data: string, work: (store: Store) => Promise<T>): Promise<T> {
-  const { SqliteStore } = await import('../../hub/sqlite-store.ts');
+export async function withStore<T>(place: Place, work: (store: Store) => Promise<T>): Promise<T> {
+  const { openStore } = await import('../../hub/open-store.ts');
   try {
-    const store = SqliteStore.open(data);
+    const store = await openStore(place);
     try {
       return await work(store);
     } finally {
@@ -67,16 +72,16 @@ export async function withStore<T>(data: string, work: (store: Store) => Promise
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') throw error;
-    throw new ScoutError('HUB_DATA', { path: data, detail: detailOf(error) }, {}, { cause: error });
+    throw new ScoutError('HUB_DATA', { path: place.data, detail: detailOf(error) }, {}, { cause: error });
   }
 }
 
 /**
  * Opens the store for the time of one verb, on behalf of whoever runs it and for the organisation of `--org`. Throws
- * HUB_ORGANISATION_UNKNOWN, HUB_DATA.
+ * HUB_ORGANISATION_UNKNOWN, HUB_DATA, HUB_DATABASE.
  */
-export function withRegistry<T>({ data, org: name }: Where, work: (hub: Registry) => Promise<T>): Promise<T> {
-  return withStore(data, async (store) => {
+export function withRegistry<T>({ org: name, ...place }: Where, work: (hub: Registry) => Promise<T>): Promise<T> {
+  return withStore(place, async (store) => {
     const org = (await store.organisationByName(name))?.id;
     if (org === undefined) throw new ScoutError('HUB_ORGANISATION_UNKNOWN', { name });
     return work({ store, now: () => Date.now(), org, actor: cliActor() });

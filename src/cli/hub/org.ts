@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
+import type { Place } from '../../hub/open-store.ts';
 import type { Organisation } from '../../hub/store.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
 import { withData, withRegistry } from './common.ts';
 
-interface Options {
-  data: string;
+interface Options extends Place {
   json?: boolean;
 }
 
 const organisations = () => import('../../hub/organisations.ts');
 /** What changes organisations is told in the trail of the one that every hub has. */
-const everywhere = ({ data }: Options) => ({ data, org: 'default' });
+const everywhere = ({ data, database }: Options) => ({ data, database, org: 'default' });
 
 /** `scout-hub org add|list|remove`. */
 export function verb(program: Command): void {

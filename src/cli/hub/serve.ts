@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Place } from '../../hub/open-store.ts';
 import type { Serving } from '../../hub/serve.ts';
 import { parseBytes } from '../../support/durations.ts';
 import { parseListen } from '../../support/listen.ts';
@@ -9,9 +10,8 @@ import { example } from '../program.ts';
 import { durationOption, usage, withData } from './common.ts';
 import { type DutyFlags, dutiesOf, withDuties } from './duties.ts';
 
-interface Options extends DutyFlags {
+interface Options extends DutyFlags, Place {
   listen: string;
-  data: string;
   retention: string;
   maxSize: string;
   tlsCert?: string;
@@ -48,8 +48,9 @@ async function run(options: Options): Promise<void> {
   if (mostBytes === undefined) throw usage(`--max-size ${options.maxSize} is not a size such as 10GiB`);
   // Nothing of a request's headers or body is ever handed to the log, so there is nothing to scrub from it.
   const log = createLogger({ level: logLevel(), format: 'auto', secrets: () => [] });
-  const serving = await serve({ data: options.data, host, port, tls, retentionMs, mostBytes, duties, log });
-  out.note(`scout-hub ${VERSION} on ${serving.origin}, data in ${options.data}`);
+  const { data, database } = options;
+  const serving = await serve({ data, database, host, port, tls, retentionMs, mostBytes, duties, log });
+  out.note(`scout-hub ${VERSION} on ${serving.origin}, data in ${database === undefined ? data : 'PostgreSQL'}`);
   if (serving.ca) out.note(`clients trust it by its certificate authority: ${serving.ca}`);
   const ended = untilSignal(serving);
   out.note('ready');

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-const grow = (name: string) => withStore(data, (store) => addServer({ store, now: Date.now, org: 'default' }, name, 'grace', 0));
+const grow = (name: string) => withStore({ data }, (store) => addServer({ store, now: Date.now, org: 'default' }, name, 'grace', 0));
 const verify = (...args: string[]) => scoutHub(['audit', 'verify', ...args]);
 const lines = async () => JSON.parse((await scoutHub(['audit', 'list', '--json', '--data', data])).stdout) as { hash: string }[];
 const file = (name: string, content: unknown): string => {

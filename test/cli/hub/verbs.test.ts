@@ -51,7 +51,7 @@ describe('server, key and user', () => {
   });
 
   it('say HUB_DATA when the database fails under them', async () => {
-    const broken = withStore(data[1]!, async (store) => {
+    const broken = withStore({ data: data[1]! }, async (store) => {
       const other = new DatabaseSync(join(data[1]!, 'hub.db'));
       other.exec('DROP TABLE users');
       other.close();
