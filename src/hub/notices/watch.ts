@@ -47,6 +47,8 @@ export class Watch implements Duty {
     for (const standing of await this.#hub.store.standings(now)) {
       const state = this.#stateOf(standing, now);
       if (!state || state === standing.told?.state) continue;
+      // Silent once, it is not late again for a restart of the hub.
+      if (state === 'late' && standing.told?.state === 'silent') continue;
       if (standing.told && Math.abs(now - standing.told.at) < QUIET_MS) continue;
       told.push({ serverId: standing.server.id, state, at: now });
       if (this.#isNews(standing, state)) notices.push(await this.#notice(standing, state, now));
@@ -56,18 +58,22 @@ export class Watch implements Duty {
   }
 
   /** Undefined where it cannot be told yet: the hub has not listened for long enough. */
-  #stateOf({ latest }: Standing, now: number): ToldState | undefined {
+  #stateOf(standing: Standing, now: number): ToldState | undefined {
+    const { latest } = standing;
     const state = stateOf(latest, now);
-    if (state === 'alive') return state;
+    if (state === 'alive' || this.#isOld(standing)) return state as ToldState;
     const listened = Math.max(latest.received, this.#since + this.#graceMs);
     const seen = stateOf({ ...latest, received: listened }, now);
     return seen === 'late' || seen === 'silent' ? seen : undefined;
   }
 
   /** What is first seen alive is no news, nor what was silent before anybody watched. */
-  #isNews({ told, latest }: Standing, state: ToldState): boolean {
-    if (told) return true;
-    return state !== 'alive' && latest.received >= this.#since;
+  #isNews(standing: Standing, state: ToldState): boolean {
+    return standing.told !== null || !(state === 'alive' || this.#isOld(standing));
+  }
+
+  #isOld({ told, latest }: Standing): boolean {
+    return told === null && latest.received < this.#since;
   }
 
   async #notice({ server, latest }: Standing, state: ToldState, now: number): Promise<Notice> {
