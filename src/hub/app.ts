@@ -1,52 +1,47 @@
-import { Hono } from 'hono';
-import { openapi } from '../protocol/openapi.ts';
-import { PATHS } from '../protocol/wire.ts';
+import type { Hono } from 'hono';
 import { VERSION } from '../support/version.ts';
+import { Access } from './access.ts';
+import { openapi } from './api/openapi.ts';
+import { mountServers } from './api/servers.ts';
 import { mountEnroll } from './enroll-api.ts';
 import { Gate } from './gate.ts';
 import type { Hub } from './hub.ts';
 import { mountKeys } from './keys-api.ts';
 import { Metrics } from './metrics.ts';
+import { Assets } from './pages/assets.ts';
+import { facesOf } from './pages/guard.ts';
 import { mountPages } from './pages/index.ts';
-import { Refusal, refusalOf } from './problems.ts';
-import { addressOf, headersOf } from './requests.ts';
+import { Refusal } from './problems.ts';
+import { callerOf, type RouteEnv } from './requests.ts';
+import { Router } from './router.ts';
+import { Sessions } from './session.ts';
 import { whoami } from './whoami.ts';
 
-/** Every route but the heartbeats' (ingest/ingest.ts), which the server takes before the router sees it. */
-export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub, metrics)): Hono {
-  const app = new Hono();
+/**
+ * Every route of the table (routes.ts) but the heartbeats' (ingest/ingest.ts), which the server takes before the router
+ * sees it. Throws where a route has no handler, or a handler no route.
+ */
+export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub, metrics)): Hono<RouteEnv> {
+  const sessions = new Sessions(hub);
+  const assets = new Assets().load();
+  const router = new Router(hub, gate, new Access(hub, gate, sessions), facesOf(hub, assets));
 
-  app.onError((error) => {
-    const refusal = refusalOf(error);
-    if (refusal.code === 'internal') hub.log?.error({ err: error }, 'a request failed');
-    return refusal.response();
-  });
-
-  app.get('/healthz', (c) => c.text('ok\n'));
-  app.get('/readyz', async (c) => {
+  router.on('GET /healthz', (c) => c.text('ok\n'));
+  router.on('GET /readyz', async (c) => {
     await hub.store.size().catch(() => {
       throw new Refusal('not_ready', 'The database does not answer.');
     });
     return c.text('ok\n');
   });
-  app.get('/metrics', async (c) =>
-    c.body(metrics.render(await hub.store.size(), hub.figures?.()), 200, { 'content-type': 'text/plain; version=0.0.4' }),
+  router.on('GET /metrics', async (c) =>
+    c.body(metrics.render(await hub.store.size()), 200, { 'content-type': 'text/plain; version=0.0.4' }),
   );
-  app.get('/openapi.json', (c) => c.json(openapi(VERSION)));
+  router.on('GET /openapi.json', (c) => c.json(openapi(VERSION)));
+  router.on('GET /api/v1/whoami', async (c) => c.json(await whoami(hub, gate, callerOf(c))));
 
-  app.get(PATHS.whoami, async (c) => {
-    const caller = await gate.admit(headersOf(c), addressOf(c), true);
-    c.header('cache-control', 'no-store');
-    return c.json(await whoami(hub, gate, caller));
-  });
-  mountEnroll(app, hub, gate);
-  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', PATHS.whoami, PATHS.authority]) app.all(path, onlyGet);
-
-  mountKeys(app, hub, gate);
-  mountPages(app, hub);
-  return app;
-}
-
-function onlyGet(): Response {
-  return new Refusal('method_not_allowed', 'This is read with GET.', { headers: { allow: 'GET, HEAD' } }).response();
+  mountEnroll(router, hub, gate);
+  mountKeys(router, hub);
+  mountServers(router, hub);
+  mountPages(router, { hub, sessions, assets });
+  return router.finish();
 }

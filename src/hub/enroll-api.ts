@@ -1,16 +1,14 @@
-import type { Hono } from 'hono';
 import { enrollSchema } from '../protocol/enroll.ts';
-import { PATHS } from '../protocol/wire.ts';
 import { enroll } from './enroll.ts';
 import type { Gate } from './gate.ts';
 import type { Hub } from './hub.ts';
 import { Refusal } from './problems.ts';
-import { addressOf, bodyOf, onlyPost, smallBody } from './requests.ts';
+import { addressOf, bodyOf } from './requests.ts';
+import type { Router } from './router.ts';
 
 /** The routes by which a host without a key gets in: enroll, and the certificate that its token tells from a forgery. */
-export function mountEnroll(app: Hono, hub: Hub, gate: Gate): void {
-  app.post(PATHS.enroll, smallBody(gate), async (c) => {
-    c.header('cache-control', 'no-store');
+export function mountEnroll(router: Router, hub: Hub, gate: Gate): void {
+  router.on('POST /api/v1/enroll', async (c) => {
     const address = addressOf(c);
     try {
       return c.json(await enroll(hub, await bodyOf(c, enrollSchema), address));
@@ -20,9 +18,8 @@ export function mountEnroll(app: Hono, hub: Hub, gate: Gate): void {
       throw error.code === 'token_refused' ? gate.fail(error, address) : gate.count(error);
     }
   });
-  app.all(PATHS.enroll, onlyPost);
 
-  app.get(PATHS.authority, (c) => {
+  router.on('GET /api/v1/authority', (c) => {
     const certificate = hub.authority?.();
     if (certificate === undefined) throw new Refusal('not_found', 'The certificate of this service is not from an authority of its own.');
     return c.json({ certificate });

@@ -18,7 +18,8 @@ const FAILURES_MAX = 50;
 const FAILURES_WINDOW_MS = 10_000;
 /** A private key of 8192 bits has 6,300 characters in base64url. */
 const KEY_MAX_LENGTH = 8_192;
-const CHALLENGE = { 'www-authenticate': 'Bearer realm="scout-hub"' };
+/** What an answer of 401 tells of how to send a key. */
+export const CHALLENGE = { 'www-authenticate': 'Bearer realm="scout-hub"' };
 
 /** An agent with its server's own key. */
 export interface AgentCaller {

@@ -1,35 +1,31 @@
 import { randomBytes } from 'node:crypto';
-import type { Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import { type Minted, mintSchema, type Registered, type Retired, registerSchema, retireSchema } from '../protocol/keys.ts';
-import { PATHS } from '../protocol/wire.ts';
 import { ScoutError } from '../support/errors.ts';
 import { registerCredential, retireCredential } from './credential-keys.ts';
-import { type AgentCaller, type Caller, type Gate, secretOf } from './gate.ts';
+import { type AgentCaller, secretOf } from './gate.ts';
 import type { Hub } from './hub.ts';
 import { auditDetailOf, endingOf, rowOf } from './key-changes.ts';
 import { bringIn, type Change, changed, KEYS_MOST, retire, works } from './keys.ts';
 import { mintId, openMint, sealMint } from './mints.ts';
 import { Refusal } from './problems.ts';
-import { addressOf, bodyOf, headersOf, onlyPost, smallBody } from './requests.ts';
-import { lackOf } from './scopes.ts';
+import { addressOf, bodyOf, callerOf, headersOf, type RouteEnv } from './requests.ts';
+import type { Router } from './router.ts';
 import { fingerprintOf, hashKey, rfc3339 } from './servers.ts';
 import { type AuditEntry, MINT_KEPT_MS, type Mint, type ServerKey } from './store.ts';
 import { unlessWeak } from './weak-keys.ts';
 
 /** The routes by which an agent replaces its own key: register, mint, retire. */
-export function mountKeys(app: Hono, hub: Hub, gate: Gate): void {
-  const api = new KeysApi(hub, gate);
-  const limit = smallBody(gate);
-  const route = (path: string, answer: (c: Context) => Promise<object>) => {
-    app.post(path, limit, async (c) => {
-      c.header('cache-control', 'no-store');
-      return c.json(await answer(c));
-    });
-    app.all(path, onlyPost);
+export function mountKeys(router: Router, hub: Hub): void {
+  const api = new KeysApi(hub);
+  router.on('POST /api/v1/keys/register', async (c) => c.json(await api.register(c)));
+  // First, and past the gate: by now the key that asks may be dead, ended by the very request that this one repeats.
+  const before = async (c: Context) => {
+    const answer = await api.replay(secretOf(headersOf(c)) ?? '', idempotencyKeyOf(c));
+    return answer && c.json(answer);
   };
-  route(PATHS.register, (c) => api.register(c));
-  route(PATHS.mint, (c) => api.mint(c));
-  route(PATHS.retire, (c) => api.retire(c));
+  router.on('POST /api/v1/keys/mint', async (c) => c.json(await api.mint(c)), { before });
+  router.on('POST /api/v1/keys/retire', async (c) => c.json(await api.retire(c)));
 }
 
 /** What an agent changed: its server's keys as they are now, and the one that it asked with (undefined: that one is dead). */
@@ -40,39 +36,30 @@ interface Outcome {
 
 class KeysApi {
   readonly #hub: Hub;
-  readonly #gate: Gate;
 
-  constructor(hub: Hub, gate: Gate) {
+  constructor(hub: Hub) {
     this.#hub = hub;
-    this.#gate = gate;
   }
 
-  register(c: Context): Promise<Registered> {
-    return this.#as(c, async (caller) => {
-      const body = await bodyOf(c, registerSchema);
-      if (caller.kind === 'credential') return registerCredential(this.#hub, caller.credential, body, addressOf(c));
-      if (!('sha256' in body)) throw new Refusal('key_invalid', 'A server has an API key: register the SHA-256 of one.');
-      unlessWeak(body.sha256);
-      const outcome = await this.#change(c, caller, 'key.register', (keys, asking, now) => {
-        const known = keys.find((key) => key.hash === body.sha256);
-        if (known && works(known, now)) return undefined;
-        if (known) throw new Refusal('key_exists', 'This was a key of this server and has ended; make a new one.');
-        const fresh = rowOf(caller.server.id, body.sha256, now);
-        unlessFull(keys, now);
-        return { change: bringIn(caller.server, keys, fresh, now, asking), about: fresh };
-      });
-      return standingOf(outcome, body.sha256);
-    });
+  async register(c: Context<RouteEnv>): Promise<Registered> {
+    const caller = callerOf(c);
+    const body = await bodyOf(c, registerSchema);
+    if (caller.kind === 'credential') return registerCredential(this.#hub, caller.credential, body, addressOf(c));
+    if (!('sha256' in body)) throw new Refusal('key_invalid', 'A server has an API key: register the SHA-256 of one.');
+    unlessWeak(body.sha256);
+    const outcome = await this.#change(c, caller, 'key.register', (keys, asking, now) => {
+      const known = keys.find((key) => key.hash === body.sha256);
+      if (known && works(known, now)) return undefined;
+      if (known) throw new Refusal('key_exists', 'This was a key of this server and has ended; make a new one.');
+      const fresh = rowOf(caller.server.id, body.sha256, now);
+      unlessFull(keys, now);
+      return { change: bringIn(caller.server, keys, fresh, now, asking), about: fresh };
+    }).catch(taken);
+    return standingOf(outcome, body.sha256);
   }
 
-  async mint(c: Context): Promise<Minted> {
-    const idempotencyKey = idempotencyKeyOf(c);
-    const secret = secretOf(headersOf(c)) ?? '';
-    // First, and past the gate: by now the key that asks may be dead, ended by the very request that this one repeats.
-    return (await this.#replay(secret, idempotencyKey)) ?? this.#as(c, (caller) => this.#mint(c, caller, secret, idempotencyKey));
-  }
-
-  async #mint(c: Context, caller: Caller, secret: string, idempotencyKey: string | undefined): Promise<Minted> {
+  async mint(c: Context<RouteEnv>): Promise<Minted> {
+    const [caller, secret, idempotencyKey] = [callerOf(c), secretOf(headersOf(c)) ?? '', idempotencyKeyOf(c)];
     if (caller.kind === 'credential')
       throw new Refusal('key_invalid', 'A credential of the organisation is made where it is used: register its SHA-256 or public half.');
     if (idempotencyKey === undefined) throw new Refusal('idempotency_key', 'Send an Idempotency-Key of 16 to 128 printable characters.');
@@ -89,55 +76,37 @@ class KeysApi {
       return { key, ...standingOf(outcome, hashKey(key)), replayed: false };
     } catch (error) {
       // The same request may have come in twice at once, and the other one was quicker.
-      const other = await this.#replay(secret, idempotencyKey);
+      const other = await this.replay(secret, idempotencyKey);
       if (other) return other;
-      if (!(error instanceof ScoutError && error.code === 'HUB_KEY_EXISTS')) throw error;
+      if (!(error instanceof ScoutError && error.code === 'HUB_KEY_EXISTS')) return taken(error);
       throw new Refusal('idempotency_used', 'The key that this request made has ended since; ask with a new Idempotency-Key.');
     }
   }
 
-  retire(c: Context): Promise<Retired> {
-    return this.#as(c, async (caller) => {
-      const { fingerprint } = await bodyOf(c, retireSchema);
-      if (caller.kind === 'credential') return retireCredential(this.#hub, caller.credential, fingerprint, addressOf(c));
-      let retired = false;
-      await this.#change(c, caller, 'key.retire', (keys, asking, now) => {
-        if (fingerprintOf(asking) === fingerprint)
-          throw new Refusal('key_in_use', 'This is the key that asks; retire it with another one.');
-        const target = keys.find((key) => fingerprintOf(key) === fingerprint);
-        if (!target) return undefined;
-        retired = works(target, now);
-        return { change: retire(keys, fingerprint, asking, now), about: target };
-      });
-      return { fingerprint, retired };
+  async retire(c: Context<RouteEnv>): Promise<Retired> {
+    const caller = callerOf(c);
+    const { fingerprint } = await bodyOf(c, retireSchema);
+    if (caller.kind === 'credential') return retireCredential(this.#hub, caller.credential, fingerprint, addressOf(c));
+    let retired = false;
+    await this.#change(c, caller, 'key.retire', (keys, asking, now) => {
+      if (fingerprintOf(asking) === fingerprint) throw new Refusal('key_in_use', 'This is the key that asks; retire it with another one.');
+      const target = keys.find((key) => fingerprintOf(key) === fingerprint);
+      if (!target) return undefined;
+      retired = works(target, now);
+      return { change: retire(keys, fingerprint, asking, now), about: target };
     });
-  }
-
-  /** Does the work for whom the gate lets in, and counts what is refused to him. */
-  async #as<T>(c: Context, work: (caller: Caller) => Promise<T>): Promise<T> {
-    const caller = await this.#gate.admit(headersOf(c), addressOf(c));
-    try {
-      const lack = lackOf(caller, c.req.path);
-      if (lack) throw lack;
-      return await work(caller);
-    } catch (error) {
-      const code = error instanceof ScoutError ? error.code : undefined;
-      if (code === 'HUB_SERVER_UNKNOWN') throw this.#gate.count(new Refusal('key_refused', 'The server of this key was removed.'));
-      const refusal = takenOf(code) ?? error;
-      throw refusal instanceof Refusal ? this.#gate.count(refusal, caller.kind === 'agent' ? caller.server : undefined) : error;
-    }
+    return { fingerprint, retired };
   }
 
   /** Changes the keys of the caller's server; where `decide` returns nothing, nothing. Throws what `decide` and the store throw. */
   async #change(
-    c: Context,
+    c: Context<RouteEnv>,
     { server, key }: AgentCaller,
     action: string,
     decide: (keys: ServerKey[], asking: ServerKey, now: number) => { change: Change; about: ServerKey; mint?: Mint } | undefined,
   ): Promise<Outcome> {
     const now = this.#hub.now();
     let outcome: Outcome = { keys: [], asking: undefined };
-    await this.#hub.store.useKey(key, now);
     await this.#hub.store.changeKeys(server.id, (keys) => {
       // As it is now, under the lock: it may have ended since the gate let it in.
       const asking = keys.find((one) => one.id === key.id);
@@ -156,7 +125,7 @@ class KeysApi {
   }
 
   /** What an earlier request of the same key and Idempotency-Key made, while that still works. */
-  async #replay(secret: string, idempotencyKey: string | undefined): Promise<Minted | undefined> {
+  async replay(secret: string, idempotencyKey: string | undefined): Promise<Minted | undefined> {
     if (secret === '' || idempotencyKey === undefined) return undefined;
     const { store } = this.#hub;
     const now = this.#hub.now();
@@ -181,10 +150,11 @@ function unlessFull(keys: ServerKey[], now: number): void {
 }
 
 /** What an agent is told of a key that cannot be registered. */
-function takenOf(code: string | undefined): Refusal | undefined {
-  if (code === 'HUB_KEY_EXISTS') return new Refusal('key_exists', 'This key is another server\u2019s; make a new one.');
-  if (code === 'HUB_KEY_ENDED') return new Refusal('key_exists', 'This key was in use before and has ended; make a new one.');
-  return undefined;
+function taken(error: unknown): never {
+  const code = error instanceof ScoutError ? error.code : undefined;
+  if (code === 'HUB_KEY_EXISTS') throw new Refusal('key_exists', 'This key is another server\u2019s; make a new one.');
+  if (code === 'HUB_KEY_ENDED') throw new Refusal('key_exists', 'This key was in use before and has ended; make a new one.');
+  throw error;
 }
 
 /** What is told of the key of a hash, and until when the one that asked stays good: null where nothing ends it, or it is dead. */

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ServiceProblem } from '../protocol/heartbeat.ts';
+import { type ErrorCode, ScoutError } from '../support/errors.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -8,6 +9,7 @@ const PROBLEMS = {
   bad_request: 400,
   heartbeat_invalid: 400,
   idempotency_key: 400,
+  invalid: 400,
   key_invalid: 400,
   key_missing: 401,
   key_refused: 401,
@@ -17,11 +19,14 @@ const PROBLEMS = {
   not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,
+  exists: 409,
   idempotency_used: 409,
   key_exists: 409,
   key_in_use: 409,
   key_last: 409,
   keys_full: 409,
+  last_admin: 409,
+  policy: 409,
   body_too_large: 413,
   unsupported_encoding: 415,
   unsupported_type: 415,
@@ -62,7 +67,39 @@ export class Refusal extends Error {
   }
 }
 
+/** Errors that whoever asks can mend, and the word for each. All others are the hub's own affair. */
+const WORDS: Partial<Record<ErrorCode, ProblemWord>> = {
+  HUB_SERVER_UNKNOWN: 'not_found',
+  HUB_KEY_UNKNOWN: 'not_found',
+  HUB_CREDENTIAL_UNKNOWN: 'not_found',
+  HUB_USER_UNKNOWN: 'not_found',
+  HUB_TOKEN_UNKNOWN: 'not_found',
+  HUB_SERVER_EXISTS: 'exists',
+  HUB_KEY_NAMED: 'exists',
+  HUB_CREDENTIAL_EXISTS: 'exists',
+  HUB_USER_EXISTS: 'exists',
+  HUB_KEY_EXISTS: 'key_exists',
+  HUB_KEY_ENDED: 'key_exists',
+  HUB_KEY_LAST: 'key_last',
+  HUB_KEY_POLICY: 'policy',
+  HUB_USER_LAST: 'last_admin',
+  HUB_SERVER_NAME: 'invalid',
+  HUB_KEY_NAME: 'invalid',
+  HUB_CREDENTIAL_NAME: 'invalid',
+  HUB_USER_NAME: 'invalid',
+  HUB_PASSWORD_WEAK: 'invalid',
+  HUB_PUBLIC_KEY: 'invalid',
+};
+
 /** What to answer for whatever was thrown: nothing of an unexpected failure leaves the house. */
 export function refusalOf(error: unknown): Refusal {
-  return error instanceof Refusal ? error : new Refusal('internal', 'The hub failed to handle this request; its log says why.');
+  if (error instanceof Refusal) return error;
+  // Agents keep what they have and come again; the database may be back by then.
+  if (error instanceof ScoutError && error.code === 'HUB_DATABASE')
+    return new Refusal('not_ready', 'The hub cannot reach its database; ask again.', { headers: { 'retry-after': '1' } });
+  const word = error instanceof ScoutError ? WORDS[error.code as ErrorCode] : undefined;
+  if (word !== undefined) return new Refusal(word, sentence((error as ScoutError).problem.message));
+  return new Refusal('internal', 'The hub failed to handle this request; its log says why.');
 }
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

@@ -1,7 +1,8 @@
-import { PATHS } from '../protocol/wire.ts';
 import type { Caller } from './gate.ts';
 import { Refusal } from './problems.ts';
-import type { OrgCredential, Scope } from './store.ts';
+import type { OrgCredential, Scope } from './records.ts';
+import { ROUTES, type RouteId, type Who } from './routes.ts';
+import type { Person } from './session.ts';
 
 /** Every scope there is, in the order in which people are shown them. */
 const SCOPES: readonly Scope[] = ['heartbeats', 'fleet', 'keys', 'admin'];
@@ -12,23 +13,37 @@ export const ROLE_SCOPES: Record<OrgCredential['role'], readonly Scope[]> = {
   member: ['heartbeats', 'fleet', 'keys'],
 };
 
-/** The scope that a credential needs for each route; null: any credential may ask. */
-const ROUTES: Record<string, Scope | null> = {
-  [PATHS.heartbeats]: 'heartbeats',
-  [PATHS.whoami]: null,
-  [PATHS.register]: 'keys',
-  [PATHS.retire]: 'keys',
-  [PATHS.mint]: 'keys',
-};
-
-/**
- * What keeps a caller from a route: a Refusal (403) for a credential without the scope, undefined where nothing does. A
- * server's own key may do all that its agent does. A route that is not in the table is for scope `admin`.
- */
-export function lackOf(caller: Caller, route: string): Refusal | undefined {
-  if (caller.kind === 'agent') return undefined;
-  const needed = route in ROUTES ? ROUTES[route] : 'admin';
-  const { name, scopes } = caller.credential;
-  if (needed === null || needed === undefined || scopes.includes(needed)) return undefined;
-  return new Refusal('forbidden', `The credential ${name} lacks the scope ${needed}; it has ${scopes.join(', ') || 'none'}.`);
+/** Somebody who is signed in. */
+export interface PersonCaller {
+  kind: 'person';
+  person: Person;
 }
+
+/** Whoever a request may come from. */
+export type Visitor = Caller | PersonCaller;
+
+/** Whether scopes hold one; `admin` holds every other. */
+export const holds = (scopes: readonly Scope[], needed: Scope): boolean => scopes.includes(needed) || scopes.includes('admin');
+
+/** What keeps a visitor from a route of the table: a Refusal (403), undefined where nothing does. */
+export function lackOf(visitor: Visitor, id: RouteId): Refusal | undefined {
+  const { who }: { who: Who } = ROUTES[id];
+  if (who.open) return undefined;
+  if (visitor.kind === 'agent')
+    return who.agent ? undefined : forbidden('The key of a server opens what its own agent needs, and nothing else.');
+  if (visitor.kind === 'credential') return lackOfCredential(visitor.credential, who);
+  const { name, role } = visitor.person;
+  if (!who.session) return forbidden('This is asked for with a key, not by people who are signed in.');
+  return role === 'member' && who.role === 'admin' ? forbidden(`${name} is a member here; this takes an admin.`) : undefined;
+}
+
+function lackOfCredential({ name, role, scopes }: OrgCredential, { scope: needed, role: least }: Who): Refusal | undefined {
+  if (needed === undefined) return forbidden('This is for people who are signed in, not for keys.');
+  if (needed !== 'any' && !holds(scopes, needed))
+    return forbidden(`The credential ${name} lacks the scope ${needed}; it has ${scopes.join(', ') || 'none'}.`);
+  return least === 'admin' && role !== 'admin'
+    ? forbidden(`The credential ${name} is a member\u2019s; this takes one of an admin.`)
+    : undefined;
+}
+
+const forbidden = (detail: string): Refusal => new Refusal('forbidden', detail);

@@ -1,14 +1,14 @@
 import type { Whoami } from '../protocol/heartbeat.ts';
 import { SERVICE } from '../protocol/wire.ts';
 import { VERSION } from '../support/version.ts';
-import { type Caller, type Gate, keyUseOf } from './gate.ts';
+import type { Caller, Gate } from './gate.ts';
 import type { Hub } from './hub.ts';
+import { holds } from './scopes.ts';
 import { rfc3339 } from './servers.ts';
 
-/** What whoami answers, and notes that the key was used. */
+/** What whoami answers. */
 export async function whoami(hub: Hub, gate: Gate, caller: Caller): Promise<Whoami> {
   const now = hub.now();
-  await hub.store.useKey(keyUseOf(caller), now);
   return {
     service: SERVICE,
     service_id: hub.serviceId,
@@ -33,6 +33,6 @@ function whoOf(caller: Caller): Pick<Whoami, 'server' | 'credential' | 'key_crea
     server: null,
     credential: { id, name, role, scopes },
     key_created: rfc3339(createdAt),
-    ...(scopes.includes('keys') && { rotation: ['register', 'retire'] }),
+    ...(holds(scopes, 'keys') && { rotation: ['register', 'retire'] }),
   };
 }

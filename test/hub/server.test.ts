@@ -223,7 +223,7 @@ describe('/api/v1/servers', () => {
     const now = Date.now();
     await store.addSession({ hash: createHash('sha256').update(cookie).digest('hex'), userId: user.id, createdAt: now, lastSeen: now });
     for (const path of ['', '/web-1', '/web-1/keys']) {
-      expect((await hub.call(`/api/v1/servers${path}`)).status).toBe(401);
+      expect((await hub.call(`/api/v1/servers${path}`)).status).toBe(403);
       const answer = await hub.call(`/api/v1/servers${path}`, { key: null, headers: { cookie: `__Host-scout=${cookie}` } });
       expect(answer.status).toBe(200);
       if (path === '') z.array(serverSummarySchema.strict()).length(1).parse(JSON.parse(answer.text));

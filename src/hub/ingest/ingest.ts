@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Accepted } from '../../protocol/heartbeat.ts';
-import { BODY_MAX_BYTES, CONTENT_TYPE, PATHS } from '../../protocol/wire.ts';
+import { BODY_MAX_BYTES, CONTENT_TYPE } from '../../protocol/wire.ts';
 import { type Caller, type Gate, keyUseOf } from '../gate.ts';
 import type { Hub } from '../hub.ts';
 import type { Metrics } from '../metrics.ts';
@@ -36,7 +36,7 @@ export class Ingest {
         throw new Refusal('method_not_allowed', 'Heartbeats are sent with POST.', { headers: { allow: 'POST' } });
       // Before a byte of the body is read: who has no key makes the hub hold nothing.
       caller = await this.#gate.admit(request.headers, request.socket.remoteAddress ?? '');
-      const lack = lackOf(caller, PATHS.heartbeats);
+      const lack = lackOf(caller, 'POST /api/v1/heartbeats');
       if (lack) throw lack;
       const accepted = await this.#take(request, caller);
       if (accepted) send(response, 200, 'application/json', accepted);

@@ -1,13 +1,13 @@
 import type { Context, MiddlewareHandler } from 'hono';
-import { getCookie } from 'hono/cookie';
+import type { ServiceProblem } from '../../protocol/heartbeat.ts';
 import type { Hub } from '../hub.ts';
-import { Refusal } from '../problems.ts';
-import { COOKIE, csrfMatches, type Person, type Sessions } from '../session.ts';
-
-/** What the routes for people carry along. */
-export interface PeopleEnv {
-  Variables: { person: Person; form: Record<string, string> };
-}
+import { csrfRefusal, sameOrigin } from '../origin.ts';
+import { PROBLEM_TYPE, Refusal } from '../problems.ts';
+import type { RouteEnv } from '../requests.ts';
+import type { Faces } from '../router.ts';
+import { csrfMatches, type Person } from '../session.ts';
+import type { Assets } from './assets.ts';
+import { messagePage } from './layout.ts';
 
 const CSP = [
   "default-src 'none'",
@@ -20,8 +20,8 @@ const CSP = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Headers of every answer to people. */
-export const headers: MiddlewareHandler = async (c, next) => {
+/** Headers of every answer. */
+const headers: MiddlewareHandler = async (c, next) => {
   await next();
   const set = (name: string, value: string) => c.res.headers.set(name, value);
   set('Content-Security-Policy', CSP);
@@ -37,50 +37,43 @@ export const headers: MiddlewareHandler = async (c, next) => {
   if (!/^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/i.test(c.req.header('host') ?? '')) set('Strict-Transport-Security', 'max-age=31536000');
 };
 
-async function identify(c: Context, sessions: Sessions): Promise<Person | undefined> {
-  // A page that refreshes itself fetches; only what a person opens counts as use of the session.
-  const mode = c.req.header('sec-fetch-mode');
-  return sessions.find(getCookie(c, COOKIE), mode === undefined || mode === 'navigate');
+/** How pages and forms are served: their headers, their errors, their tokens, and the way to the sign-in page. */
+export function facesOf(hub: Pick<Hub, 'publicOrigin'>, assets: Assets): Faces {
+  return { around: headers, readable: readableErrors(assets), form: readForm(hub), signIn: toSignIn };
 }
 
-/** Lets only people who are signed in through: pages send others to the sign-in page and back. */
-export function requireUser(sessions: Sessions, kind: 'page' | 'api'): MiddlewareHandler<PeopleEnv> {
+/** To the sign-in page, and from there back to where somebody wanted. */
+function toSignIn(c: Context): Response {
+  const url = new URL(c.req.url);
+  // What a form wanted cannot be gone back to.
+  const wanted = c.req.method === 'GET' ? url.pathname + url.search : '/';
+  return c.redirect(wanted === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(wanted)}`, 303);
+}
+
+/** Shows people an error as a page where a program would get its JSON. */
+function readableErrors(assets: Assets): MiddlewareHandler<RouteEnv> {
   return async (c, next) => {
-    const person = await identify(c, sessions);
-    if (person) {
-      c.set('person', person);
-      return next();
-    }
-    if (kind === 'api' || c.req.header('x-scout-fragment'))
-      throw new Refusal('signed_out', 'Sign in first: this is for people with a session.');
-    const url = new URL(c.req.url);
-    const wanted = url.pathname + url.search;
-    return c.redirect(wanted === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(wanted)}`, 303);
+    await next();
+    const { status } = c.res;
+    if (!c.res.headers.get('content-type')?.startsWith(PROBLEM_TYPE) || !c.req.header('accept')?.includes('text/html')) return;
+    const { title, detail } = (await c.res.json()) as ServiceProblem;
+    c.res = new Response(String(messagePage({ title, assets, text: detail })), {
+      status,
+      headers: { 'content-type': 'text/html; charset=utf-8' },
+    });
   };
 }
 
-/** Whether a POST came from a page of this hub. Browsers send at least one of the two headers, and scripts cannot set them. */
-function sameOrigin(c: Context, hub: Pick<Hub, 'publicOrigin'>): boolean {
-  const site = c.req.header('sec-fetch-site');
-  const origin = c.req.header('origin');
-  if (site === undefined && origin === undefined) return false;
-  if (site !== undefined && site !== 'same-origin') return false;
-  if (origin === undefined || origin === hub.publicOrigin) return true;
-  // Behind a proxy that ends TLS the scheme seen here differs; the host does not.
-  return URL.canParse(origin) && new URL(origin).host === c.req.header('host');
-}
-
-/** Lets a POST through only from our own pages, and for people who are signed in only with their session's token. */
-export function requireForm(hub: Pick<Hub, 'publicOrigin'>): MiddlewareHandler<PeopleEnv> {
+/** Reads a form; lets it through only from our own pages, and for people who are signed in only with their session's token. */
+function readForm(hub: Pick<Hub, 'publicOrigin'>): MiddlewareHandler<RouteEnv> {
   return async (c, next) => {
-    const forbidden = () => new Refusal('forbidden', 'This form was not sent by a page of this hub. Reload the page and try again.');
-    if (!sameOrigin(c, hub)) throw forbidden();
+    if (!sameOrigin(c, hub)) throw csrfRefusal();
     const type = c.req.header('content-type') ?? '';
     if (!type.startsWith('application/x-www-form-urlencoded'))
       throw new Refusal('unsupported_type', 'Send a form: application/x-www-form-urlencoded.');
     const form = Object.fromEntries(new URLSearchParams(await c.req.text()));
     const person = c.get('person') as Person | undefined;
-    if (person && !csrfMatches(person, form.csrf)) throw forbidden();
+    if (person && !csrfMatches(person, form.csrf)) throw csrfRefusal();
     c.set('form', form);
     return next();
   };

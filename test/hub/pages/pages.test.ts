@@ -181,7 +181,7 @@ describe('the API for people', () => {
     for (const path of ['/api/v1/servers', '/api/v1/servers/a', '/api/v1/servers/a/series?metric=x']) {
       const answer = await hub.get(path);
       expect(answer.status).toBe(401);
-      expect(await answer.json()).toMatchObject({ code: 'signed_out', status: 401 });
+      expect(await answer.json()).toMatchObject({ code: 'key_missing', status: 401 });
     }
   });
 

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import type { Hono } from 'hono';
 import { createApp } from '../../../src/hub/app.ts';
 import type { Hub } from '../../../src/hub/hub.ts';
 import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
@@ -17,7 +16,7 @@ export class TestHub implements Hub {
   readonly store = SqliteStore.open(this.folder);
   readonly serviceId = 'test';
   readonly publicOrigin = ORIGIN;
-  readonly app: Hono;
+  readonly app: ReturnType<typeof createApp>;
   time = Date.UTC(2026, 0, 31, 12);
   now = (): number => this.time;
   monotonic = (): number => this.time;

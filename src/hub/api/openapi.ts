@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { authoritySchema, enrolledSchema, enrollSchema } from './enroll.ts';
-import { acceptedSchema, heartbeatSchema, problemSchema, whoamiSchema } from './heartbeat.ts';
-import { mintedSchema, mintSchema, registeredSchema, registerSchema, retiredSchema, retireSchema } from './keys.ts';
-import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from './servers.ts';
-import { API_KEY_HEADER, BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, CONTENT_TYPE, PATHS } from './wire.ts';
+import { authoritySchema, enrolledSchema, enrollSchema } from '../../protocol/enroll.ts';
+import { acceptedSchema, heartbeatSchema, problemSchema, whoamiSchema } from '../../protocol/heartbeat.ts';
+import { mintedSchema, mintSchema, registeredSchema, registerSchema, retiredSchema, retireSchema } from '../../protocol/keys.ts';
+import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from '../../protocol/servers.ts';
+import { API_KEY_HEADER, BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, CONTENT_TYPE, PATHS } from '../../protocol/wire.ts';
 
 type Json = Record<string, unknown>;
 
