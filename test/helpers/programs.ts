@@ -21,6 +21,10 @@ export interface Done {
   stderr: string;
 }
 
+/** How a program is started: a script by this Node, and what is a program by itself as such. */
+const started = (program: string, args: string[]): [string, string[]] =>
+  /\.[jt]s$/.test(program) ? [process.execPath, [program, ...args]] : [program, args];
+
 /** Runs one of the programs to its end. */
 export function run(
   program: string,
@@ -34,7 +38,7 @@ export function run(
       env: options.env ?? process.env,
       ...(options.cwd && { cwd: options.cwd }),
     };
-    const child = execFile(process.execPath, [program, ...args], settings, (error, stdout, stderr) => {
+    const child = execFile(...started(program, args), settings, (error, stdout, stderr) => {
       const code = error ? (typeof error.code === 'number' ? error.code : 255) : 0;
       resolve({ status: code, stdout, stderr });
     });
@@ -66,7 +70,7 @@ export class Running {
 
   constructor(program: string, args: string[], env: NodeJS.ProcessEnv = process.env) {
     this.args = args;
-    this.child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+    this.child = spawn(...started(program, args), { stdio: ['ignore', 'pipe', 'pipe'], env });
     Running.alive.add(this);
     this.child.once('close', () => Running.alive.delete(this));
     this.ended = new Promise((resolve) => this.child.once('close', (code, signal) => resolve(code ?? (signal as NodeJS.Signals))));
