@@ -67,11 +67,8 @@ const MEANING: Record<keyof typeof EXIT, string> = {
 };
 
 function exits(): string {
-  const rows = Object.entries(EXIT).map(([name, status]) => {
-    const codes = Object.entries(ERRORS).filter(([, row]) => row.exit === status);
-    return `| ${status} | ${MEANING[name as keyof typeof EXIT]} | ${codes.map(([code]) => `\`${code}\``).join(' ')} |`;
-  });
-  return ['| exit | means | codes |', '|---|---|---|', ...rows].join('\n');
+  const rows = Object.entries(EXIT).map(([name, status]) => `| ${status} | ${MEANING[name as keyof typeof EXIT]} |`);
+  return ['| exit | means |', '|---|---|', ...rows].join('\n');
 }
 
 /** A text with what stands between the markers of `name` replaced. */
