@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Node } from './node.ts';
 import { root } from './root.ts';
@@ -12,7 +12,7 @@ export function copyright(libraries: ReadonlySet<string>, node: Node | undefined
   const parts = [...libraries].sort().map((name) => {
     const folder = join(root, 'node_modules', name);
     const { version, license, homepage } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    return part(`${name} ${version} (${license})`, homepage, licenceIn(folder));
+    return part(`${name} ${version} (${license})`, homepage, licenceIn(folder, license));
   });
   if (node) parts.push(part(`Node.js ${node.version}, as published by its project`, 'https://nodejs.org/', licenceIn(node.folder)));
   return `scout-agent
@@ -30,8 +30,10 @@ function part(title: string, homepage: string | undefined, text: string): string
   return `${'-'.repeat(78)}\n${title}\n${homepage ? `${homepage}\n` : ''}${'-'.repeat(78)}\n\n${text.trim()}\n`;
 }
 
-function licenceIn(folder: string): string {
-  const name = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
-  if (!name) throw new Error(`${folder} brings no licence`);
-  return readFileSync(join(folder, name), 'utf8').replaceAll('\r\n', '\n');
+function licenceIn(folder: string, licence?: string): string {
+  const name = readdirSync(folder).find((file) => /^(un)?licen[cs]e/i.test(file));
+  // A text that names no holder of rights is the same for everybody: it stands here for who declares it and brings none.
+  const path = name ? join(folder, name) : join(root, 'packaging/licences', String(licence));
+  if (!existsSync(path)) throw new Error(`${folder} brings no licence`);
+  return readFileSync(path, 'utf8').replaceAll('\r\n', '\n');
 }

@@ -22,7 +22,7 @@ describe.skipIf(process.platform !== 'linux')('the single executables', { timeou
       compression: 'none',
       ...(only.length > 0 && { only }),
     });
-  let serving: Running;
+  let serving: Running | undefined;
   let port: number;
   let key: string;
   /** A configuration whose service is the hub that runs from its single executable. */
@@ -37,7 +37,7 @@ describe.skipIf(process.platform !== 'linux')('the single executables', { timeou
     key = JSON.parse((await run(hub, ['server', 'add', 'web', '--data', bench.data, '--json'])).stdout).key;
   }, 120_000);
   afterAll(async () => {
-    await serving.end();
+    await serving?.end();
     await bench.close();
     rmSync(folder, { recursive: true });
   });
