@@ -50,8 +50,10 @@ export class Watch implements Duty {
       // Silent once, it is not late again for a restart of the hub.
       if (state === 'late' && standing.told?.state === 'silent') continue;
       if (standing.told && Math.abs(now - standing.told.at) < QUIET_MS) continue;
-      told.push({ serverId: standing.server.id, state, at: now });
-      if (this.#isNews(standing, state)) notices.push(await this.#notice(standing, state, now));
+      const news = this.#isNews(standing, state);
+      // What is only noted keeps nothing back.
+      told.push({ serverId: standing.server.id, state, at: news ? now : 0 });
+      if (news) notices.push(await this.#notice(standing, state, now));
     }
     if (told.length > 0) await this.#hub.store.tell(told, notices);
     return EVERY_MS;
