@@ -31,8 +31,8 @@ export interface CredentialView extends AddedCredential {
 
 export interface NewCredential {
   name: string;
-  /** The public half of a key pair, or what to make here: a key pair, an API key. */
-  key: PublicKey | 'pair' | 'api-key';
+  /** The public half of a key pair, the SHA-256 of an API key, or what to make here: a key pair, an API key. */
+  key: CredentialKey | 'pair' | 'api-key';
   role: OrgCredential['role'];
   /** What it may do of what its role may; all of that unless given. */
   scopes?: Scope[];

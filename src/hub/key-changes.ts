@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { ScoutError } from '../support/errors.ts';
-import { add, bringIn, type Change, changed, enable, find, remove, rename, retirePrevious } from './keys.ts';
+import { add, bringIn, type Change, changed, enable, find, remove, rename, retirePrevious, works } from './keys.ts';
 import { entryFor, fingerprintOf, hashKey, keyView, known, type Registry, rfc3339 } from './servers.ts';
 import type { AuditEntry, Ending, Server, ServerKey, Slot } from './store.ts';
 
@@ -79,22 +79,35 @@ function unlessMoved(name: string, keys: ServerKey[], standing: string[] | undef
 }
 
 /** Makes a new key, and ends the others as the server's policy says. Throws HUB_SERVER_UNKNOWN, HUB_KEY_MOVED. */
-export async function rotateKey(
+export async function rotateKey(hub: Registry, name: string, options: RotateOptions = {}): Promise<MadeKey & { others: Fate[] }> {
+  const key = randomBytes(32).toString('hex');
+  return { key, ...(await rotateTo(hub, name, hashKey(key), options)) };
+}
+
+/**
+ * Makes a key that was made elsewhere the current one, by its SHA-256 (hex). For one that works here already nothing
+ * changes, so it may be asked again when an answer was lost. Throws what `rotateKey` throws, HUB_KEY_EXISTS, HUB_KEY_ENDED.
+ */
+export async function rotateTo(
   hub: Registry,
   name: string,
+  sha256: string,
   { graceMs, standing }: RotateOptions = {},
-): Promise<MadeKey & { others: Fate[] }> {
-  const key = randomBytes(32).toString('hex');
-  let made: ServerKey | undefined;
-  const rows = await change(hub, name, 'key.rotate', (keys, server, now) => {
+): Promise<Omit<MadeKey, 'key'> & { others: Fate[] }> {
+  const { before, after } = await change(hub, name, 'key.rotate', (keys, server, now) => {
+    if (isIn(keys, sha256, now)) return NOTHING;
     unlessMoved(name, keys, standing);
-    made = rowOf(server.id, hashKey(key), now);
+    const made = rowOf(server.id, sha256, now);
     return { change: bringIn({ ...server, graceMs: graceMs ?? server.graceMs }, keys, made, now), about: [made] };
   });
-  const others = rows.before.map((one) => fateOf(one, rows.after));
+  const made = after.find((one) => one.hash === sha256) as ServerKey;
+  const others = before.filter((one) => one.id !== made.id).map((one) => fateOf(one, after));
   const ends = others.flatMap(({ until }) => until ?? []).sort();
-  return { key, fingerprint: fingerprintOf(made as ServerKey), slot: 'current', previous_key_valid_until: ends.at(-1) ?? null, others };
+  return { fingerprint: fingerprintOf(made), slot: made.slot, previous_key_valid_until: ends.at(-1) ?? null, others };
 }
+
+const NOTHING = { change: { put: [], drop: [] }, about: [] };
+const isIn = (keys: ServerKey[], hash: string, now: number): boolean => keys.some((one) => one.hash === hash && works(one, now));
 
 function fateOf(key: ServerKey, after: ServerKey[]): Fate {
   const left = after.find((one) => one.id === key.id);
@@ -113,13 +126,27 @@ export async function addKey(
   standing?: string[],
 ): Promise<Omit<MadeKey, 'previous_key_valid_until'>> {
   const key = randomBytes(32).toString('hex');
-  const hash = hashKey(key);
-  await change(hub, name, 'key.add', (keys, server, now) => {
+  return { key, ...(await addKeyOf(hub, name, { name: keyName, sha256: hashKey(key) }, standing)) };
+}
+
+/**
+ * Adds a key that was made elsewhere, by its SHA-256 (hex), beside the others (`multi`); one that works here already stays
+ * as it is. Throws what `addKey` throws, HUB_KEY_EXISTS, HUB_KEY_ENDED.
+ */
+export async function addKeyOf(
+  hub: Registry,
+  name: string,
+  made: { name: string | null; sha256: string },
+  standing?: string[],
+): Promise<Pick<MadeKey, 'fingerprint' | 'slot'>> {
+  const { after } = await change(hub, name, 'key.add', (keys, server, now) => {
+    if (isIn(keys, made.sha256, now)) return NOTHING;
     unlessMoved(name, keys, standing);
-    const made = rowOf(server.id, hash, now, keyName);
-    return { change: add(server, keys, made, now), about: [made] };
+    const fresh = rowOf(server.id, made.sha256, now, made.name);
+    return { change: add(server, keys, fresh, now), about: [fresh] };
   });
-  return { key, fingerprint: fingerprintOf({ hash }), slot: 'next' };
+  const { slot } = after.find((one) => one.hash === made.sha256) as ServerKey;
+  return { fingerprint: fingerprintOf({ hash: made.sha256 }), slot };
 }
 
 /** Ends the previous keys; returns their fingerprints. Throws HUB_SERVER_UNKNOWN, HUB_KEY_LAST. */

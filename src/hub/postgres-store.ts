@@ -12,6 +12,7 @@ import { forgetRollups } from './postgres/rollups.ts';
 import { instances } from './postgres/sequences.ts';
 import {
   addServer,
+  changeServer,
   endedKey,
   findKey,
   fleet,
@@ -99,6 +100,10 @@ export class PostgresStore extends PostgresStreamStore implements Store {
 
   addServer(server: Server, key: ServerKey, audit?: AuditEntry) {
     return this.#database.transaction((sql) => addServer(sql, server, key, audit));
+  }
+
+  changeServer(server: Server, audit?: AuditEntry): Promise<boolean> {
+    return this.#database.transaction((sql) => changeServer(sql, server, audit));
   }
 
   async removeServer(id: string, audit?: AuditEntry): Promise<void> {

@@ -26,6 +26,14 @@ export interface AddedServer {
   fingerprint: string;
 }
 
+/** What a server is to be, and the SHA-256 (hex) of its first key where that was made elsewhere. */
+export interface NewServer {
+  name: string;
+  policy: Policy;
+  graceMs: number;
+  sha256: string;
+}
+
 /** SHA-256 of a key, in hex: how keys are kept and looked up. */
 export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
@@ -62,15 +70,20 @@ export const isKeyLike = (text: string): boolean => /^[0-9a-f]{64}$/i.test(text)
 
 /** Registers a server and makes its key. Throws HUB_SERVER_EXISTS, HUB_SERVER_NAME. */
 export async function addServer(hub: Registry, name: string, policy: Policy, graceMs: number): Promise<AddedServer> {
-  if (!isServerName(name)) throw new ScoutError('HUB_SERVER_NAME', {});
   const key = randomBytes(32).toString('hex');
+  return { key, ...(await registerServer(hub, { name, policy, graceMs, sha256: hashKey(key) })) };
+}
+
+/** Registers a server with a key of which only the SHA-256 is told. Throws HUB_SERVER_EXISTS, HUB_SERVER_NAME, HUB_KEY_EXISTS, HUB_KEY_ENDED. */
+export async function registerServer(hub: Registry, { name, policy, graceMs, sha256 }: NewServer): Promise<Omit<AddedServer, 'key'>> {
+  if (!isServerName(name)) throw new ScoutError('HUB_SERVER_NAME', {});
   const createdAt = hub.now();
   const server: Server = { id: randomUUID(), org: hub.org, name, policy, graceMs, createdAt };
   const kept: ServerKey = {
     id: randomUUID(),
     serverId: server.id,
     name: null,
-    hash: hashKey(key),
+    hash: sha256,
     slot: 'current',
     enabled: true,
     createdAt,
@@ -78,7 +91,20 @@ export async function addServer(hub: Registry, name: string, policy: Policy, gra
     lastUsed: null,
   };
   await hub.store.addServer(server, kept, entryOf(hub, 'server.add', name, { policy, key: fingerprintOf(kept) }));
-  return { server_id: server.id, name, key, fingerprint: fingerprintOf(kept) };
+  return { server_id: server.id, name, fingerprint: fingerprintOf(kept) };
+}
+
+/**
+ * Gives a server another policy or window (ms), to which its keys are held from the next rotation on. Throws
+ * HUB_SERVER_UNKNOWN.
+ */
+export async function changeServer(hub: Registry, name: string, wanted: { policy?: Policy; graceMs?: number }): Promise<void> {
+  const server = await known(hub, name);
+  const { policy = server.policy, graceMs = server.graceMs } = wanted;
+  if (policy === server.policy && graceMs === server.graceMs) return;
+  const detail = { policy, ...(policy === 'grace' && { grace: `${graceMs / 1_000} s` }) };
+  if (!(await hub.store.changeServer({ ...server, policy, graceMs }, entryOf(hub, 'server.change', name, detail))))
+    throw new ScoutError('HUB_SERVER_UNKNOWN', { name });
 }
 
 /** Every server, by name, and how it stands. */

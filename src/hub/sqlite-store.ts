@@ -90,6 +90,10 @@ export class SqliteStore extends SqliteStreamStore implements Store {
     this.#servers.add(server, key, audit);
   }
 
+  async changeServer(server: Server, audit?: AuditEntry): Promise<boolean> {
+    return this.#servers.change(server, audit);
+  }
+
   async removeServer(id: string, audit?: AuditEntry): Promise<void> {
     const number = this.#servers.remove(id, audit);
     if (number === undefined) return;

@@ -38,6 +38,8 @@ export interface Store extends StreamStore {
 
   /** Throws HUB_SERVER_EXISTS for a name that is taken. */
   addServer(server: Server, key: ServerKey, audit?: AuditEntry): Promise<void>;
+  /** Another policy or window. False when there is no such server. */
+  changeServer(server: Server, audit?: AuditEntry): Promise<boolean>;
   /** Its keys end with it, at the time of `audit`, and so do tokens for its name. */
   removeServer(id: string, audit?: AuditEntry): Promise<void>;
   servers(org: string): Promise<Server[]>;

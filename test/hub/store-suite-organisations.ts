@@ -42,6 +42,16 @@ export function describeOrganisations(store: () => Store): void {
       await expect(add('acme')).rejects.toMatchObject({ code: 'HUB_ORGANISATION_EXISTS' });
     });
 
+    it('changes the policy and window of a server, and says when there is none', async () => {
+      const { server, key } = registered('web-1');
+      await store().addServer(server, key);
+      const changed = { ...server, policy: 'multi' as const, graceMs: 0 };
+      expect(await store().changeServer(changed, entry(server.org, 'server.change'))).toBe(true);
+      expect(await store().serverByName(server.org, 'web-1')).toEqual(changed);
+      expect(await store().changeServer(inOrg(server.org, 'none').server, entry(server.org, 'server.change'))).toBe(false);
+      expect((await store().auditTrail(server.org, 1, 10)).map(({ action }) => action)).toEqual(['server.change']);
+    });
+
     it('keeps what is theirs apart, under the same names', async () => {
       const acme = await add('acme');
       const [ours, theirs] = [registered('web-1'), inOrg(acme, 'web-1')];

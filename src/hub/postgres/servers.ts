@@ -44,6 +44,15 @@ export async function serverForHost(sql: Sql, org: string, name: string, now: nu
   return server;
 }
 
+/** Another policy or window, in the caller's transaction; false for an unknown server. */
+export async function changeServer(sql: Sql, { id, org, policy, graceMs }: Server, audit?: AuditEntry): Promise<boolean> {
+  await lockOrganisation(sql, org);
+  const changed = await sql`UPDATE servers SET policy = ${policy}, grace_ms = ${graceMs} WHERE id = ${id}`;
+  if (changed.count === 0) return false;
+  await appendAudit(sql, audit);
+  return true;
+}
+
 /**
  * Removes a server in the caller's transaction; the number that its heartbeats stand under, undefined for an unknown one.
  */

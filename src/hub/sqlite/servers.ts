@@ -13,6 +13,7 @@ const SERVER = 's.id AS server_id, s.org, s.name, s.policy, s.grace_ms, s.create
 export class Servers {
   readonly #database: DatabaseSync;
   readonly #add: StatementSync;
+  readonly #change: StatementSync;
   readonly #remove: StatementSync;
   readonly #brought: StatementSync;
   readonly #bringing: StatementSync;
@@ -37,6 +38,7 @@ export class Servers {
     this.#keys = keys;
     this.#audit = audit;
     this.#add = database.prepare('INSERT INTO servers (id, org, name, policy, grace_ms, created_at) VALUES (?, ?, ?, ?, ?, ?)');
+    this.#change = database.prepare('UPDATE servers SET policy = ?, grace_ms = ? WHERE id = ?');
     this.#remove = database.prepare('DELETE FROM servers WHERE id = ?');
     this.#brought = database.prepare('SELECT count(*) AS count FROM servers WHERE org = ? AND brought_by = ?');
     this.#bringing = database.prepare('UPDATE servers SET brought_by = ? WHERE number = ?');
@@ -82,6 +84,15 @@ export class Servers {
   /** The number that rows refer to a server by; undefined for an unknown one. */
   numberOf(id: string): number | undefined {
     return this.#number.get(id)?.number as number | undefined;
+  }
+
+  /** Another policy or window; false for an unknown server. */
+  change({ id, policy, graceMs }: Server, audit?: AuditEntry): boolean {
+    return transaction(this.#database, () => {
+      if (this.#change.run(policy, graceMs, id).changes === 0) return false;
+      this.#audit.append(audit);
+      return true;
+    });
   }
 
   /** Returns the number that its heartbeats stand under, undefined for an unknown server. */
