@@ -28,7 +28,8 @@ export async function buildRpm(job: Job): Promise<string> {
     _topdir: join(work, 'rpmbuild'),
     _rpmdir: out,
     _rpmfilename: '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm',
-    _binary_payload: compression === 'xz' ? 'w6.xzdio' : 'w0.ufdio',
+    // Two threads wherever it is built: one alone would give other bytes.
+    _binary_payload: compression === 'xz' ? 'w6T2.xzdio' : 'w0.ufdio',
     _buildhost: 'localhost',
     use_source_date_epoch_as_buildtime: '1',
     clamp_mtime_to_source_date_epoch: '1',
