@@ -19,7 +19,11 @@ export async function sendOnce(program: string, args: string[]): Promise<Heartbe
   if (!checked?.config) throw new ScoutError('INTERNAL', { detail: 'the checker gave no configuration' });
   const { config } = checked;
   const log = createLogger({ level: 'error', format: config.log.format, secrets: () => secrets.known });
-  const agent = new Agent({ program, host: realHost(config.host), log, checked: checked as Runnable, check, onStop: () => {} });
+  // What is found of the host would come too late for this one heartbeat, and its child would only take its time.
+  const { collectors } = config;
+  const lean = { ...config, collectors: { ...collectors, inventory: { ...collectors.inventory, enabled: false } } };
+  const once = { ...checked, config: lean } as Runnable;
+  const agent = new Agent({ program, host: realHost(config.host), log, checked: once, check, onStop: () => {} });
   await agent.start({ schedule: false });
   try {
     const report = await agent.heartbeat();
