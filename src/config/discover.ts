@@ -2,8 +2,9 @@ import { lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Problem, problem } from '../support/errors.ts';
 import { hideKeys } from '../support/hide.ts';
+import { systemFolder } from './folders.ts';
 
-/** Where a configuration is looked for, in order; the first that exists is the one. */
+/** Where a configuration is looked for, in order; the first that exists is the one. Elsewhere than on Windows. */
 export const PLACES = [
   '/etc/scout-agent/config.toml',
   '/etc/scout-agent/config.yml',
@@ -15,14 +16,21 @@ export const PLACES = [
   '/etc/observer-agent.env',
 ];
 
+/** The same on this system: on Windows no older agent had its own place. `root` is put before each; tests only. */
+export function places(env: NodeJS.ProcessEnv, root = '', platform: NodeJS.Platform = process.platform): string[] {
+  if (platform !== 'win32') return PLACES.map((place) => root + place);
+  const folder = systemFolder(env, root, platform);
+  return ['config.toml', 'config.yml', 'config.yaml', 'agent.env'].map((name) => path.win32.join(folder, name));
+}
+
 /**
- * The configuration file: the one named (`--config`, then $SCOUT_CONFIG), else the first of PLACES that exists under
+ * The configuration file: the one named (`--config`, then $SCOUT_CONFIG), else the first of `places` that exists under
  * `root`; null when there is none. A named file that does not exist is a fault, and so is a place
  * that holds something else: to pass it over would be to run by a configuration that nobody meant.
  */
 export function discover(named: string | undefined, env: NodeJS.ProcessEnv, root = ''): { file: string | null; problem?: Problem } {
   const wanted = named ?? (env.SCOUT_CONFIG || undefined);
-  const file = wanted !== undefined ? path.resolve(wanted) : PLACES.map((place) => root + place).find((place) => lstat(place));
+  const file = wanted !== undefined ? path.resolve(wanted) : places(env, root).find((place) => lstat(place));
   if (file === undefined) return { file: null };
   const detail = wanted === '' ? 'its path is empty' : faultOf(file);
   if (detail === undefined) return { file };

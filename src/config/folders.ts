@@ -2,10 +2,27 @@ import os from 'node:os';
 import path from 'node:path';
 
 /**
+ * Folder of the configuration and of host.key: /etc/scout-agent; on Windows %ProgramData%\\scout-agent, which holds all else
+ * as well and is closed by the installer to everybody but SYSTEM, Administrators and the service. `root` is put before /etc;
+ * tests only.
+ */
+export function systemFolder(env: NodeJS.ProcessEnv, root = '', platform: NodeJS.Platform = process.platform): string {
+  return platform === 'win32' ? path.win32.join(env.ProgramData || 'C:\\ProgramData', 'scout-agent') : `${root}/etc/scout-agent`;
+}
+
+/**
  * Folders in use when none is configured: what systemd made for the unit, root's own, or a user's under XDG
  * (https://specifications.freedesktop.org/basedir-spec/). systemd can name several, with colons between; the first is ours.
  */
-export function defaultFolders(env: NodeJS.ProcessEnv, uid: number): { state: string; runtime: string } {
+export function defaultFolders(
+  env: NodeJS.ProcessEnv,
+  uid: number,
+  platform: NodeJS.Platform = process.platform,
+): { state: string; runtime: string } {
+  if (platform === 'win32') {
+    const folder = systemFolder(env, '', platform);
+    return { state: path.win32.join(folder, 'state'), runtime: path.win32.join(folder, 'run') };
+  }
   const named = (variable: string) => env[variable]?.split(':')[0] || undefined;
   const root = uid === 0;
   const home = env.HOME || os.homedir();

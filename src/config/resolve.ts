@@ -4,7 +4,7 @@ import { isReference, type Opening } from '../secrets/open.ts';
 import { ERRORS, EXIT, type Problem, problem } from '../support/errors.ts';
 import { ownerOf } from '../support/owner.ts';
 import { checkDestinations } from './destinations.ts';
-import { discover, PLACES } from './discover.ts';
+import { discover, places } from './discover.ts';
 import { checkEndpoint, checkProxy } from './endpoint.ts';
 import { defaultFolders } from './folders.ts';
 import { addSetting } from './formats/env.ts';
@@ -60,7 +60,7 @@ export function resolveConfig(options: ResolveOptions): Resolution {
   for (const [name, value] of Object.entries(options.overrides ?? {})) override(context.root, name, value);
 
   if (found.file === null && !KEYS.some((name) => entryOf(context, name))) {
-    context.problems.push(problem('CONFIG_NOT_FOUND', { places: ['$SCOUT_CONFIG', ...PLACES].join(', ') }));
+    context.problems.push(problem('CONFIG_NOT_FOUND', { places: ['$SCOUT_CONFIG', ...places(options.env)].join(', ') }));
     return finish(context, shape, null, undefined);
   }
   // Of a file that cannot be read nothing more can be said; "no key" would be misleading.

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { systemFolder } from '../config/folders.ts';
 import { isMounted } from '../config/permissions.ts';
 import { syncFolder } from '../support/atomic.ts';
 import { detailOf, type ErrorCode, type Params, ScoutError } from '../support/errors.ts';
@@ -38,7 +39,7 @@ export interface Where {
 
 /**
  * The file that sealed values open with: $SCOUT_HOST_KEY_FILE; else what systemd handed over by LoadCredential=; else
- * root's, /etc/scout-agent/host.key, or a user's own under XDG_CONFIG_HOME. For a user who has none, root's is named
+ * root's, /etc/scout-agent/host.key (on Windows that below ProgramData, for all), or a user's own under XDG_CONFIG_HOME. For a user who has none, root's is named
  * when it is there: then the error says that it may not be read, which is nearer to the cause. Where root has none, the
  * one that the running unit was handed, as by LoadCredentialEncrypted=.
  */
@@ -123,12 +124,13 @@ function createHostKey(file: string): boolean {
   }
 }
 
-const systemHostKey = ({ root = '' }: Where): string => `${root}/etc/scout-agent/host.key`;
+const systemHostKey = ({ env, root }: Where): string => path.join(systemFolder(env, root), 'host.key');
 
 function ownHostKey(where: Where): string {
   const { env, uid } = where;
   if (env.SCOUT_HOST_KEY_FILE) return path.resolve(env.SCOUT_HOST_KEY_FILE);
-  if (uid === 0) return systemHostKey(where);
+  // On Windows the service has it in common with the administrator who sealed the value.
+  if (uid === 0 || process.platform === 'win32') return systemHostKey(where);
   const base =
     env.XDG_CONFIG_HOME && path.isAbsolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : path.join(env.HOME || os.homedir(), '.config');
   return path.join(base, 'scout-agent', 'host.key');

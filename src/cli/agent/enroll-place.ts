@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { discover } from '../../config/discover.ts';
+import { systemFolder } from '../../config/folders.ts';
 import { type Format, formatOf } from '../../config/load.ts';
 import { FILE_NAMES } from '../../config/render.ts';
 import { type ResolveOptions, resolveConfig } from '../../config/resolve.ts';
@@ -36,7 +37,7 @@ export function enrollPlace(options: ResolveOptions, wanted: { format?: Format; 
   const named = options.file ?? (options.env.SCOUT_CONFIG || undefined);
   if (named !== undefined && !existsSync(named)) return fresh(path.resolve(named), wanted.format);
   const { file } = discover(options.file, options.env, root);
-  if (file === null) return fresh(`${root}/etc/scout-agent/${FILE_NAMES[wanted.format ?? 'yaml']}`, wanted.format);
+  if (file === null) return fresh(path.join(systemFolder(options.env, root), FILE_NAMES[wanted.format ?? 'yaml']), wanted.format);
 
   const resolution = resolveConfig(options);
   const unread = resolution.problems.find(({ code }) => UNREAD.has(code));

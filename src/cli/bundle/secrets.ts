@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { PLACES } from '../../config/discover.ts';
+import { places } from '../../config/discover.ts';
 import { openingOf, type ResolveOptions, resolveConfig } from '../../config/resolve.ts';
 import { KEYRING } from '../../credentials/keyring.ts';
 import { SECRET_VALUES } from '../../credentials/values.ts';
@@ -99,7 +99,7 @@ export async function knownSecrets({ resolving, file, state, pid }: Sources): Pr
 async function configurations(file: string | null): Promise<string[]> {
   const folder = file && dirname(file);
   const more = folder && !folder.endsWith('/etc') ? await readdir(join(folder, 'conf.d')).catch(() => []) : [];
-  return [...new Set([...(file ? [file] : []), ...more.map((name) => join(folder as string, 'conf.d', name)), ...PLACES])];
+  return [...new Set([...(file ? [file] : []), ...more.map((name) => join(folder as string, 'conf.d', name)), ...places(process.env)])];
 }
 
 async function text(path: string): Promise<string> {
