@@ -13,6 +13,8 @@ const SETTINGS = {
   fsync: 'off',
   listen_addresses: '127.0.0.1',
   max_connections: '200',
+  // Its workers come and go as they like, and hold locks meanwhile.
+  autovacuum: 'off',
   // In files of the data folder, where a server that was killed leaves nothing behind on the machine.
   dynamic_shared_memory_type: 'mmap',
   // Lines that `start` waits for must be the same everywhere.
@@ -68,7 +70,9 @@ export class Postgres {
     const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const server = this.#spawn('postgres', ['-D', this.#data, ...args]);
     this.#server = server;
-    process.once('exit', () => server.kill('SIGQUIT'));
+    const orphaned = () => void server.kill('SIGQUIT');
+    process.once('exit', orphaned);
+    server.once('exit', () => process.off('exit', orphaned));
     await new Promise<void>((resolve, reject) => {
       server.stderr?.on('data', () => this.#output.includes('ready to accept connections') && resolve());
       server.once('exit', (how) => reject(new Error(`PostgreSQL ended (${how}) before it was ready:\n${this.#output}`)));
@@ -114,7 +118,15 @@ export class Postgres {
     const password = join(this.folder, 'password');
     writeFileSync(password, `${this.#password}\n`);
     if (isRoot()) chownSync(password, NOBODY, NOBODY);
-    const options = ['--username=scout', '--auth=scram-sha-256', `--pwfile=${password}`, '--encoding=UTF8', '--locale=C', '--no-sync'];
+    const options = [
+      '--username=scout',
+      '--auth=scram-sha-256',
+      `--pwfile=${password}`,
+      '--encoding=UTF8',
+      '--locale=C',
+      '--no-sync',
+      '--set=scram_iterations=1',
+    ];
     const initdb = this.#spawn('initdb', ['-D', this.#data, ...options]);
     const status = await new Promise((resolve) => initdb.once('close', resolve));
     if (status !== 0) throw new Error(`initdb failed (${status}):\n${this.#output}`);

@@ -15,6 +15,8 @@ export interface Address {
   schema: string;
   /** Most connections at once. */
   connections: number;
+  /** How long one piece of work may take, ms; then the database counts as gone. */
+  workMs: number;
   /** TLS: none, where the server has it, or with what the connection must show. */
   tls: false | 'prefer' | ConnectionOptions;
   /** For people: host, port and database, without user or password. */
@@ -22,10 +24,7 @@ export interface Address {
 }
 
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'];
-const PARAMETERS = ['host', 'port', 'user', 'dbname', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'schema', 'connections'];
-
-/** Whether a text is meant to be the address of a PostgreSQL database. */
-export const isDatabaseUrl = (text: string): boolean => /^postgres(ql)?:\/\//i.test(text);
+const PARAMETERS = ['host', 'port', 'user', 'dbname', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'schema', 'connections', 'timeout'];
 
 /**
  * Reads `postgres://user@host:port,host:port/database?parameter=value` as libpq does (PostgreSQL manual, 34.1.1.2); what
@@ -49,7 +48,8 @@ export function addressOf(url: string, env: NodeJS.ProcessEnv = process.env): Ad
     user,
     password: decoded(secret.join(':')) || env.PGPASSWORD || passwordFrom(env, { ...first, database, user }) || '',
     schema: schemaOf(given.schema ?? 'scout_hub'),
-    connections: connectionsOf(given.connections ?? '10'),
+    connections: numberOf('connections', given.connections ?? '10', 2, 100),
+    workMs: numberOf('timeout', given.timeout ?? '12', 1, 600) * 1_000,
     tls: tlsOf(given, env, hosts),
     name: `${hosts.map(({ host, port }) => (host.startsWith('/') ? host : `${host.includes(':') ? `[${host}]` : host}:${port}`)).join(',')}/${database}`,
   };
@@ -81,10 +81,10 @@ function schemaOf(text: string): string {
   return text;
 }
 
-function connectionsOf(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 2 || count > 100) throw wrong('connections must be a number from 2 to 100');
-  return count;
+function numberOf(name: string, text: string, least: number, most: number): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < least || number > most) throw wrong(`${name} must be a number from ${least} to ${most}`);
+  return number;
 }
 
 function tlsOf(given: Record<string, string>, env: NodeJS.ProcessEnv, hosts: Address['hosts']): Address['tls'] {

@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
 import type { Address } from './address.ts';
 
-/** How long a statement may take on the server, ms; beyond that it is cancelled there, and its locks are given back. */
-const STATEMENT_MS = 10_000;
+/** A statement is cancelled on the server, and its locks are given back, after this share of the time that work may take. */
+const STATEMENT_SHARE = 0.8;
 /** How long a transaction may stand open with nothing asked, ms: one of a hub that hangs must not hold the others up. */
 const IDLE_IN_TRANSACTION_MS = 30_000;
 
@@ -65,8 +65,8 @@ export class Client {
       connection: {
         application_name: 'scout-hub',
         search_path: address.schema,
-        statement_timeout: STATEMENT_MS,
-        lock_timeout: STATEMENT_MS,
+        statement_timeout: Math.round(address.workMs * STATEMENT_SHARE),
+        lock_timeout: Math.round(address.workMs * STATEMENT_SHARE),
         idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
         // What is acknowledged is on the disk, whatever the server is set to.
         synchronous_commit: 'on',

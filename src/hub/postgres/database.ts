@@ -3,8 +3,6 @@ import type { Address } from './address.ts';
 import { Client, type Sql } from './client.ts';
 import { isAnswer, isOutage, isPassing, translated } from './faults.ts';
 
-/** How long one piece of work may take, ms, and how long it waits for a connection; then the database counts as gone. */
-const WORK_MS = 12_000;
 /** Attempts at a transaction that others came in the way of. */
 const ATTEMPTS = 8;
 
@@ -37,7 +35,7 @@ export class Database {
 
   /** Runs statements that need no transaction around them. */
   async run<T>(work: (sql: Sql) => PromiseLike<T>): Promise<T> {
-    return this.#lend((client) => work(client.sql), WORK_MS);
+    return this.#lend((client) => work(client.sql), this.address.workMs);
   }
 
   /**
@@ -45,10 +43,10 @@ export class Database {
    * way: `work` must have no effect but through `sql`, and wait for nothing else. `most`: for work that may take
    * longer, ms.
    */
-  async transaction<T>(work: (sql: Sql) => Promise<T>, most = WORK_MS): Promise<T> {
+  async transaction<T>(work: (sql: Sql) => Promise<T>, most = this.address.workMs): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#lend((client) => within(client, work, most), most);
+        return await this.#lend((client) => within(client, work, most > this.address.workMs ? most : null), most);
       } catch (error) {
         if (attempt >= ATTEMPTS || !isPassing(error)) throw error;
       }
@@ -106,7 +104,7 @@ export class Database {
         timer: setTimeout(() => {
           this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
           give(this.#fault('every connection to it is busy'));
-        }, WORK_MS),
+        }, this.address.workMs),
       };
       this.#waiting.push(waiting);
     });
@@ -139,11 +137,11 @@ export class Database {
   }
 }
 
-async function within<T>(client: Client, work: (sql: Sql) => Promise<T>, most: number): Promise<T> {
+async function within<T>(client: Client, work: (sql: Sql) => Promise<T>, longer: number | null): Promise<T> {
   const { sql } = client;
   await sql.unsafe('BEGIN');
   try {
-    if (most > WORK_MS) await sql.unsafe(`SET LOCAL statement_timeout = ${most}`);
+    if (longer !== null) await sql.unsafe(`SET LOCAL statement_timeout = ${longer}`);
     const result = await work(sql);
     // A statement that failed unnoticed has undone all: the server says so here.
     const { command } = await sql.unsafe('COMMIT');

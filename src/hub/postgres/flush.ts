@@ -3,6 +3,7 @@ import { stateOf } from '../servers.ts';
 import type { Incoming, KeyUse, Server } from '../store.ts';
 import { ROLLUP_MS } from '../store-stream.ts';
 import type { Sql } from './client.ts';
+import { packedFrames } from './frames.ts';
 import { enterOrder } from './order.ts';
 import { type Numbers, readNumbers, writeNumbers } from './sequences.ts';
 import { noteUses } from './uses.ts';
@@ -120,18 +121,16 @@ function latestOf(taken: Fresh[]): Fresh | undefined {
 const aliveSinceOf = (before: Before | undefined, received: number) =>
   before && stateOf(before, received) === 'alive' ? before.aliveSince : received;
 
-/** The frames go as one value, and are cut apart by the server: that costs a third of what a value each does. */
 async function insert(sql: Sql, fresh: Fresh[]): Promise<void> {
   const { int8s } = sql.types;
-  const ends: number[] = [];
-  for (const { beat } of fresh) ends.push((ends.at(-1) ?? 0) + beat.frame.length);
+  const packed = packedFrames(fresh.map(({ beat }) => beat.frame));
   await sql`
     INSERT INTO heartbeats (segment, server, time, received, frame)
     SELECT (SELECT max(number) FROM segments), w.server, w.time, w.received,
-      substring(${Buffer.concat(fresh.map(({ beat }) => beat.frame))}::bytea FROM (w.stop - w.length + 1)::integer FOR w.length::integer)
+      substring(${packed.bytes}::bytea FROM (w.stop - w.length + 1)::integer FOR w.length::integer)
     FROM unnest(${int8s(fresh.map((one) => one.server))}::bigint[], ${int8s(fresh.map(({ beat }) => beat.time))}::bigint[],
-      ${int8s(fresh.map((one) => one.received))}::bigint[], ${int8s(ends)}::bigint[],
-      ${int8s(fresh.map(({ beat }) => beat.frame.length))}::bigint[]) WITH ORDINALITY AS w (server, time, received, stop, length, n)
+      ${int8s(fresh.map((one) => one.received))}::bigint[], ${int8s(packed.stops)}::bigint[], ${int8s(packed.lengths)}::bigint[])
+      WITH ORDINALITY AS w (server, time, received, stop, length, n)
     ORDER BY w.n`;
 }
 

@@ -1,6 +1,7 @@
 import type { Rollup, Unrolled } from '../store-stream.ts';
 import type { Fragment, Sql } from './client.ts';
 import type { Database } from './database.ts';
+import { packedFrames } from './frames.ts';
 
 /** Rows dropped in one transaction. */
 const STEP = 1_000;
@@ -33,17 +34,29 @@ export async function unrolled(sql: Sql, before: number, most: number): Promise<
 
 /** Stores roll-ups, in the caller's transaction. */
 export async function putRollups(sql: Sql, done: (Unrolled & { frame: Uint8Array | null })[]): Promise<void> {
-  let bytes = 0;
-  for (const { serverId, time, frame } of done) {
-    const [server] = await sql`SELECT number FROM servers WHERE id = ${serverId} FOR KEY SHARE`;
-    if (!server) continue;
-    await sql`DELETE FROM unrolled WHERE server = ${server.number} AND time = ${time} AND taken`;
-    if (!frame) continue;
-    const [old] = await sql`DELETE FROM rollups WHERE server = ${server.number} AND time = ${time} RETURNING octet_length(frame) AS bytes`;
-    await sql`INSERT INTO rollups (server, time, frame) VALUES (${server.number}, ${time}, ${frame})`;
-    bytes += frame.length - (old?.bytes ?? 0);
-  }
-  await count(sql, bytes);
+  const { int8s, texts } = sql.types;
+  const rows = await sql`
+    SELECT id, number FROM servers WHERE id = ANY(${texts([...new Set(done.map((one) => one.serverId))])}) ORDER BY number FOR KEY SHARE`;
+  const numberOf = new Map(rows.map(({ id, number }) => [id as string, number as number]));
+  // Of several of one stretch the last one stands.
+  const last = new Map(done.filter(({ serverId }) => numberOf.has(serverId)).map((one) => [`${one.serverId} ${one.time}`, one]));
+  const all = [...last.values()].map((one) => ({ ...one, server: numberOf.get(one.serverId) as number }));
+  const made = all.flatMap(({ frame, ...one }) => (frame ? [{ ...one, frame }] : []));
+  const columns = (some: { server: number; time: number }[]) =>
+    sql`unnest(${int8s(some.map((one) => one.server))}::bigint[], ${int8s(some.map((one) => one.time))}::bigint[]) AS w (server, time)`;
+  await sql`DELETE FROM unrolled AS u USING ${columns(all)} WHERE u.server = w.server AND u.time = w.time AND u.taken`;
+  if (made.length === 0) return;
+  const [old] = await sql`
+    WITH dropped AS (
+      DELETE FROM rollups AS r USING ${columns(made)} WHERE r.server = w.server AND r.time = w.time RETURNING octet_length(r.frame) AS bytes
+    ) SELECT coalesce(sum(bytes), 0)::int8 AS bytes FROM dropped`;
+  const packed = packedFrames(made.map((one) => one.frame));
+  await sql`
+    INSERT INTO rollups (server, time, frame)
+    SELECT w.server, w.time, substring(${packed.bytes}::bytea FROM (w.stop - w.length + 1)::integer FOR w.length::integer)
+    FROM unnest(${int8s(made.map((one) => one.server))}::bigint[], ${int8s(made.map((one) => one.time))}::bigint[],
+      ${int8s(packed.stops)}::bigint[], ${int8s(packed.lengths)}::bigint[]) AS w (server, time, stop, length)`;
+  await count(sql, packed.bytes.length - old?.bytes);
 }
 
 /** Roll-ups of stretches that begin in [from, to), oldest first. */
