@@ -5,7 +5,7 @@ import type { Place } from '../../hub/open-store.ts';
 import type { Registry } from '../../hub/servers.ts';
 import type { Store } from '../../hub/store.ts';
 import { parseDuration } from '../../support/durations.ts';
-import { detailOf, ScoutError } from '../../support/errors.ts';
+import { ScoutError } from '../../support/errors.ts';
 
 /** Where the hub keeps its data unless told: the system's folder for root, the user's own for others. */
 export function defaultData(env: NodeJS.ProcessEnv = process.env): string {
@@ -59,7 +59,7 @@ export function durationOption(name: string, text: string): number {
 
 /**
  * Opens the store for the time of one verb; a hub that runs on it sees what changes at once. Throws HUB_DATA where the
- * database fails: a full disk, a lock that stays; HUB_DATABASE where that is PostgreSQL.
+ * database fails: a full disk, a lock that stays; HUB_DATA_DAMAGED; HUB_DATABASE where that is PostgreSQL.
  */
 export async function withStore<T>(place: Place, work: (store: Store) => Promise<T>): Promise<T> {
   const { openStore } = await import('../../hub/open-store.ts');
@@ -72,7 +72,8 @@ export async function withStore<T>(place: Place, work: (store: Store) => Promise
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') throw error;
-    throw new ScoutError('HUB_DATA', { path: place.data, detail: detailOf(error) }, {}, { cause: error });
+    const { sqliteFault } = await import('../../hub/sqlite/integrity.ts');
+    throw sqliteFault(place.data, error);
   }
 }
 
