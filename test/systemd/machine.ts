@@ -40,27 +40,27 @@ export interface Left {
 export class Machine {
   readonly folder = mkdtempSync(join(os.tmpdir(), 'scout-machine-'));
   /** A system that was made before may be used again: nothing is written into it. */
-  readonly #root = process.env.SCOUT_MACHINE ?? join(this.folder, 'root');
+  readonly root = process.env.SCOUT_MACHINE ?? join(this.folder, 'root');
   #container: ChildProcess | undefined;
   #leader = 0;
 
   /** Makes the system: the smallest Debian with systemd, and what the packages depend on, as apt would bring it. */
   make(): void {
-    if (existsSync(this.#root)) return;
+    if (existsSync(this.root)) return;
     const { uri, codename } = mirror() as { uri: string; codename: string };
     const include = '--include=systemd,systemd-sysv,libatomic1,libgcc-s1,libstdc++6,logrotate';
-    execFileSync('debootstrap', ['--variant=minbase', include, codename, this.#root, uri], {
+    execFileSync('debootstrap', ['--variant=minbase', include, codename, this.root, uri], {
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: 180_000,
     });
-    writeFileSync(join(this.#root, 'etc/machine-id'), '');
-    writeFileSync(join(this.#root, 'etc/hostname'), 'scout-test\n');
+    writeFileSync(join(this.root, 'etc/machine-id'), '');
+    writeFileSync(join(this.root, 'etc/hostname'), 'scout-test\n');
   }
 
   /** Boots it, with a folder of this host under /packages, and waits until systemd says that it is up. */
   async boot(packages: string): Promise<void> {
     const options = ['--volatile=overlay', '--private-network', '--register=no', '--keep-unit', `--bind-ro=${packages}:/packages`];
-    this.#container = spawn('systemd-nspawn', ['-D', this.#root, ...options, '-b', '--console=pipe'], { stdio: 'ignore' });
+    this.#container = spawn('systemd-nspawn', ['-D', this.root, ...options, '-b', '--console=pipe'], { stdio: 'ignore' });
     const pid = this.#container.pid as number;
     await until('the first process of the machine', () => {
       this.#leader = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
