@@ -9,8 +9,12 @@ import { Tree } from './tree.ts';
 
 export const MAINTAINER = 'scout-agent maintainers <maintainers@scout-agent.invalid>';
 
-/** What the Node inside is linked against, as dpkg-shlibdeps(1) tells (a test asks it). */
-export const DEPENDS = 'libatomic1 (>= 4.8), libc6 (>= 2.34), libgcc-s1 (>= 4.2), libstdc++6 (>= 10.2)';
+/**
+ * What the Node inside is linked against: the libraries that dpkg-shlibdeps(1) names (a test asks it), each as old as the
+ * symbols that are used allow (`rpm -qp --requires` tells them). That tool itself would ask for the glibc of the
+ * machine that builds, and shut out Debian 11.
+ */
+export const DEPENDS = 'libatomic1 (>= 4.8), libc6 (>= 2.28), libgcc-s1 (>= 4.2), libstdc++6 (>= 7)';
 
 /** Builds one package, and returns its path. The same source gives the same bytes. */
 export async function buildDeb(job: Job): Promise<string> {
