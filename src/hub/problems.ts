@@ -33,7 +33,9 @@ const PROBLEMS = {
   too_many: 429,
   headers_too_large: 431,
   internal: 500,
+  busy: 503,
   not_ready: 503,
+  storage_full: 507,
 } as const;
 
 export type ProblemWord = keyof typeof PROBLEMS;

@@ -120,6 +120,9 @@ export type Ending = 'replaced' | 'retired' | 'deleted' | 'removed';
 /** How long the hash of a key that ended is kept at least, in ms. */
 export const ENDED_KEPT_MS = 90 * 86_400_000;
 
+/** How long an agent instance that is heard from no more is kept at least, in ms; should it come back, it is a new one. */
+export const INSTANCE_KEPT_MS = 90 * 86_400_000;
+
 /** A key that is no more: whoever still sends it is told so, and nobody can bring it back. */
 export interface EndedKey {
   hash: string;

@@ -69,8 +69,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     duties.start();
     const stopping = new AbortController();
     const verifying = attempt(hub, 'the audit trail could not be read', () => verifyTrails(hub, stopping.signal));
+    const clock = sober(hub);
     const renew = () => attempt(hub, 'the certificate could not be renewed', () => server.renew(pair()));
-    const timers = [setInterval(() => void prune(hub, options), PRUNE_EVERY_MS), setInterval(() => void renew(), RENEW_EVERY_MS)];
+    const timers = [setInterval(() => void prune(hub, clock(), options), PRUNE_EVERY_MS), setInterval(() => void renew(), RENEW_EVERY_MS)];
     return {
       origin: hub.publicOrigin,
       port,
@@ -94,10 +95,16 @@ function originOf(host: string, port: number): string {
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-const prune = (hub: Hub, { retentionMs, mostBytes, duties }: ServeOptions) =>
+/** The wall clock, but no further ahead than the time that has passed: one that is set to next week must not cost this week. */
+function sober({ now, monotonic }: Pick<Hub, 'now' | 'monotonic'>): () => number {
+  const [wall, start] = [now(), monotonic()];
+  return () => Math.min(now(), wall + monotonic() - start);
+}
+
+const prune = (hub: Hub, now: number, { retentionMs, mostBytes, duties }: ServeOptions) =>
   attempt(hub, 'old heartbeats could not be dropped', async () => {
-    await hub.store.pruneRollups(hub.now() - (duties?.historyMs ?? HISTORY_MS), mostBytes * HISTORY_SHARE);
-    const { excess } = await hub.store.prune(hub.now() - retentionMs, mostBytes);
+    await hub.store.pruneRollups(now - (duties?.historyMs ?? HISTORY_MS), mostBytes * HISTORY_SHARE);
+    const { excess } = await hub.store.prune(now - retentionMs, mostBytes);
     if (excess > 0)
       hub.log?.warn({ dropped: excess }, 'heartbeats were dropped before their time: --max-size is reached, or the disk is nearly full');
   });

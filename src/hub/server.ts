@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { PATHS } from '../protocol/wire.ts';
 import { detailOf, ScoutError } from '../support/errors.ts';
 import { createApp } from './app.ts';
+import { Connections } from './connections.ts';
 import { Gate } from './gate.ts';
 import type { Hub } from './hub.ts';
 import { Ingest } from './ingest/ingest.ts';
@@ -24,6 +25,8 @@ export interface Limits {
   stopMs: number;
   headerBytes: number;
   connections: number;
+  /** Bodies of heartbeats in memory at once. */
+  bodyBytes: number;
 }
 
 const LIMITS: Limits = {
@@ -34,7 +37,9 @@ const LIMITS: Limits = {
   checkMs: 5_000,
   stopMs: 10_000,
   headerBytes: 16_384,
-  connections: 10_000,
+  // An agent keeps one; each takes about 85 kB.
+  connections: 20_000,
+  bodyBytes: 256 * 1_048_576,
 };
 
 /** The HTTPS server: heartbeats go straight to their handler, all else through the router. */
@@ -44,6 +49,7 @@ export class HubServer {
   readonly #metrics = new Metrics();
   readonly #gate: Gate;
   readonly #ingest: Ingest;
+  readonly #connections: Connections;
   readonly #https: HttpsServer;
   #stopping = false;
 
@@ -51,7 +57,8 @@ export class HubServer {
     this.#hub = hub;
     this.#limits = { ...LIMITS, ...limits };
     this.#gate = new Gate(hub, this.#metrics);
-    this.#ingest = new Ingest(hub, this.#gate, this.#metrics);
+    this.#connections = new Connections(this.#limits.connections);
+    this.#ingest = new Ingest(hub, this.#gate, this.#metrics, this.#limits.bodyBytes);
     this.#https = createServer({
       ...pair,
       minVersion: 'TLSv1.2',
@@ -71,7 +78,7 @@ export class HubServer {
   async start(host: string, port: number): Promise<AddressInfo> {
     const https = this.#https;
     const route = getRequestListener(createApp(this.#hub, this.#metrics, this.#gate).fetch);
-    https.maxConnections = this.#limits.connections;
+    https.on('connection', (socket: Socket) => this.#connections.opened(socket));
     https.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.#measure(request, response);
       if (isHeartbeats(request)) void this.#ingest.handle(request, response);
@@ -105,6 +112,7 @@ export class HubServer {
     const start = performance.now();
     if (this.#stopping) response.setHeader('connection', 'close');
     response.once('close', () => {
+      if (response.statusCode === 200 && isHeartbeats(request)) this.#connections.known(request.socket);
       this.#metrics.observe(routeOf(request), (performance.now() - start) / 1_000);
       if (this.#stopping) setImmediate(() => this.#https.closeIdleConnections());
     });

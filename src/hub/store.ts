@@ -117,8 +117,8 @@ export interface Store extends StreamStore {
   recent(serverId: string, from: number, to: number): Promise<{ time: number; frame: Uint8Array }[]>;
   /**
    * Drops heartbeats received before a time (`old`), then the oldest ones while the store takes more than `mostBytes` or
-   * its disk is nearly full (`excess`), sessions unseen for a week before the time, and keys that ended ENDED_KEPT_MS
-   * before it; what was counted stays.
+   * its disk is nearly full (`excess`), sessions unseen for a week before the time, keys that ended ENDED_KEPT_MS
+   * before it, and instances last heard from INSTANCE_KEPT_MS before it; of all others, what was counted stays.
    */
   prune(before: number, mostBytes: number): Promise<{ old: number; excess: number }>;
 

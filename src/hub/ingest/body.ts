@@ -18,9 +18,17 @@ export function encodingOf(request: IncomingMessage): Encoding {
 const tooLarge = (limit: number, what: string) =>
   new Refusal('body_too_large', `At most ${limit} bytes are taken in one request, ${what}.`);
 
+const limitOf = (encoding: Encoding): number => (encoding === 'identity' ? BODY_MAX_BYTES : BATCH_MAX_BYTES);
+
+/** Bytes that a body will take at most while it is read; too many of them are refused with its first. */
+export function roomFor(request: IncomingMessage, encoding: Encoding): number {
+  const limit = limitOf(encoding);
+  return Math.min(Number(request.headers['content-length'] ?? limit), limit);
+}
+
 /** Reads a body up to its limit. Throws a Refusal (413) for more; resolves to undefined when the client went away. */
 export function readBody(request: IncomingMessage, encoding: Encoding): Promise<Buffer | undefined> {
-  const limit = encoding === 'identity' ? BODY_MAX_BYTES : BATCH_MAX_BYTES;
+  const limit = limitOf(encoding);
   const refusal = () => tooLarge(limit, encoding === 'identity' ? 'uncompressed' : 'compressed');
   if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(refusal());
   return new Promise((resolve, reject) => {

@@ -4,12 +4,14 @@ import { BODY_MAX_BYTES, CONTENT_TYPE } from '../../protocol/wire.ts';
 import { type Caller, type Gate, keyUseOf } from '../gate.ts';
 import type { Hub } from '../hub.ts';
 import type { Metrics } from '../metrics.ts';
-import { PROBLEM_TYPE, Refusal, refusalOf } from '../problems.ts';
+import { PROBLEM_TYPE, Refusal } from '../problems.ts';
 import { lackOf } from '../scopes.ts';
 import type { Incoming, Server } from '../store.ts';
 import { type BodyType, batchOf } from './batch.ts';
-import { encodingOf, readBody } from './body.ts';
+import { encodingOf, readBody, roomFor } from './body.ts';
+import { Failures } from './failures.ts';
 import { isGone, storeByHost } from './hosts.ts';
+import { Room } from './room.ts';
 
 type Counts = Pick<Accepted, 'accepted' | 'duplicates'>;
 
@@ -21,11 +23,16 @@ export class Ingest {
   readonly #hub: Hub;
   readonly #gate: Gate;
   readonly #metrics: Metrics;
+  readonly #failures: Failures;
+  readonly #room: Room;
 
-  constructor(hub: Hub, gate: Gate, metrics: Metrics) {
+  /** `bodyBytes`: how much of bodies may be in memory at once. */
+  constructor(hub: Hub, gate: Gate, metrics: Metrics, bodyBytes: number) {
     this.#hub = hub;
     this.#gate = gate;
     this.#metrics = metrics;
+    this.#failures = new Failures(hub);
+    this.#room = new Room(bodyBytes);
   }
 
   /** Answers a request, whatever it is. */
@@ -51,9 +58,13 @@ export class Ingest {
   async #take(request: IncomingMessage, caller: Caller): Promise<Accepted | undefined> {
     const type = typeOf(request);
     const encoding = encodingOf(request);
-    const body = await readBody(request, encoding);
-    if (!body) return undefined;
-    const batch = batchOf(body, encoding, type);
+    return this.#room.hold(roomFor(request, encoding), async () => {
+      const body = await readBody(request, encoding);
+      return body && this.#keep(request, caller, batchOf(body, encoding, type));
+    });
+  }
+
+  async #keep(request: IncomingMessage, caller: Caller, batch: Incoming[]): Promise<Accepted> {
     const counts = { accepted: 0, duplicates: 0 };
     // With a credential each host's are stored for themselves: should one fail, the others' come again as duplicates.
     for (const { accepted, duplicates } of await this.#store(caller, batch, request.socket.remoteAddress ?? null)) {
@@ -72,8 +83,7 @@ export class Ingest {
 
   #judge(error: unknown, caller: Caller | undefined): Refusal {
     const gone = caller?.kind === 'agent' && isGone(error);
-    const refusal = gone ? new Refusal('key_refused', 'The server of this key was removed.') : refusalOf(error);
-    if (refusal.code === 'internal') this.#hub.log?.error({ err: error }, 'a heartbeat request failed');
+    const refusal = gone ? new Refusal('key_refused', 'The server of this key was removed.') : this.#failures.judge(error);
     // What the gate itself refused it has counted.
     return caller || refusal.code === 'method_not_allowed' ? this.#gate.count(refusal, serverOf(caller, gone)) : refusal;
   }

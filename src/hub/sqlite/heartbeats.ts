@@ -1,14 +1,22 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ScoutError } from '../../support/errors.ts';
 import { stateOf } from '../servers.ts';
-import { ENDED_KEPT_MS, type Incoming, type Instance, type KeyUse, type Server } from '../store.ts';
+import { ENDED_KEPT_MS, INSTANCE_KEPT_MS, type Incoming, type Instance, type KeyUse, type Server } from '../store.ts';
 import { Sequences } from './sequences.ts';
 import { transaction } from './transaction.ts';
 
 /** A key's last use is written no oftener than this, in ms. */
 const LAST_USED_EVERY_MS = 5_000;
+/**
+ * A commit follows the one before no sooner than this, in ms: what comes in between shares the next one. Lone heartbeats
+ * are committed at once.
+ */
+const GATHER_MS = 10;
+/** Heartbeats after which a transaction ends, whatever waits: nobody else is served while it is written. */
+const COMMIT_MOST = 1_000;
 /** Rows dropped under one lock. */
 const PRUNE_STEP = 1_000;
+const FORGET_EVERY_MS = 3_600_000;
 const SESSION_UNSEEN_MS = 7 * 86_400_000;
 /** How long one who comes with a token that has ended is told so. */
 const TOKEN_TOLD_MS = 7 * 86_400_000;
@@ -48,6 +56,10 @@ export class Heartbeats {
   readonly #tokens: StatementSync;
   readonly #size: StatementSync;
   #queue: Pending[] = [];
+  /** When the last commit ended, monotonic. */
+  #committed = Number.NEGATIVE_INFINITY;
+  /** Up to when instances were last forgotten. */
+  #forgotten = Number.NEGATIVE_INFINITY;
 
   /** `spare`: bytes by which the database may grow before its disk counts as full; negative when it does. */
   constructor(database: DatabaseSync, spare: () => number) {
@@ -81,17 +93,40 @@ export class Heartbeats {
     );
   }
 
-  /** Batches that arrive in the same turn of the event loop share one commit, so one fsync serves them all. */
+  /** Batches that arrive at about the same time share one commit, so one fsync serves them all. */
   accept(server: Server, key: KeyUse, batch: Incoming[], received: number): Promise<Counts> {
     return new Promise((resolve, reject) => {
-      if (this.#queue.push({ server, key, batch, received, resolve, reject }) === 1) setImmediate(() => this.flush());
+      if (this.#queue.push({ server, key, batch, received, resolve, reject }) === 1) this.#commitSoon();
     });
   }
 
-  /** Commits what waits. */
+  #commitSoon(): void {
+    const wait = this.#committed + GATHER_MS - performance.now();
+    if (wait > 0) setTimeout(() => this.#commitSome(), wait);
+    else setImmediate(() => this.#commitSome());
+  }
+
+  #commitSome(): void {
+    this.#commit(this.#firstOfQueue());
+    // The rest at once, but after whoever else waits to be served.
+    if (this.#queue.length > 0) setImmediate(() => this.#commitSome());
+  }
+
+  #firstOfQueue(): Pending[] {
+    let heartbeats = 0;
+    const end = this.#queue.findIndex(({ batch }) => {
+      heartbeats += batch.length;
+      return heartbeats >= COMMIT_MOST;
+    });
+    return this.#queue.splice(0, end < 0 ? this.#queue.length : end + 1);
+  }
+
+  /** Commits all that waits. */
   flush(): void {
-    const queue = this.#queue;
-    this.#queue = [];
+    this.#commit(this.#queue.splice(0));
+  }
+
+  #commit(queue: Pending[]): void {
     if (queue.length === 0) return;
     try {
       const counts = transaction(this.#database, () => queue.map((one) => this.#store(one)));
@@ -100,6 +135,7 @@ export class Heartbeats {
       if (queue.length === 1) queue[0]?.reject(error);
       else for (const one of queue) this.#alone(one);
     }
+    this.#committed = performance.now();
   }
 
   /** One batch must not take those that shared its transaction down with it. */
@@ -113,7 +149,8 @@ export class Heartbeats {
 
   useKey(key: KeyUse, at: number): void {
     if (key.lastUsed !== null && Math.abs(at - key.lastUsed) < LAST_USED_EVERY_MS) return;
-    for (const table of this.#used) table.run(at, key.id, LAST_USED_EVERY_MS);
+    // Of a key or of a credential: no id is both.
+    this.#used.some((table) => table.run(at, key.id, LAST_USED_EVERY_MS).changes > 0);
     if (key.slot === 'next') this.#promote.run(key.id);
   }
 
@@ -131,12 +168,20 @@ export class Heartbeats {
     this.#mints.run(before);
     this.#ended.run(before - ENDED_KEPT_MS);
     this.#tokens.run(before - TOKEN_TOLD_MS);
+    this.#forgetInstances(before);
     const old = await this.#inSteps(() => this.#prune.run(before, PRUNE_STEP).changes);
     const most = Math.min(mostBytes, this.#bytes().file + this.#spare());
     const excess = await this.#inSteps(() =>
       this.#bytes().used > most ? this.#prune.run(Number.MAX_SAFE_INTEGER, PRUNE_STEP).changes : 0,
     );
     return { old, excess };
+  }
+
+  /** All of them are looked at, so it is done now and then. */
+  #forgetInstances(before: number): void {
+    if (Math.abs(before - this.#forgotten) < FORGET_EVERY_MS) return;
+    this.#forgotten = before;
+    this.#sequences.forget(before - INSTANCE_KEPT_MS);
   }
 
   /** Pages that dropping has freed are used again, so they do not count as used. */
@@ -177,6 +222,7 @@ export class Heartbeats {
         number,
         instance,
         beats.map((beat) => beat.sequence),
+        received,
       );
       for (const [index, beat] of beats.entries()) {
         if (!fresh[index]) continue;

@@ -7,7 +7,7 @@ import { transaction } from './transaction.ts';
 type Migration = (database: DatabaseSync) => void;
 
 /** From version n to n + 1; forward only, and never edited once released. */
-const MIGRATIONS: Migration[] = [first, aliveSince, credentials, endedKeys, tokens, organisations, stream, refusedAt];
+const MIGRATIONS: Migration[] = [first, aliveSince, credentials, endedKeys, tokens, organisations, stream, refusedAt, seenAt];
 
 /**
  * Brings the schema to the version this program knows; `user_version` tells where it stands (a test may stop
@@ -275,4 +275,10 @@ function organisations(database: DatabaseSync): void {
     CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
     CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
   `);
+}
+
+/** When an instance was last heard from; of those that are there already, nobody knows. */
+function seenAt(database: DatabaseSync): void {
+  database.exec('ALTER TABLE instances ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0');
+  database.prepare('UPDATE instances SET seen_at = ?').run(Date.now());
 }

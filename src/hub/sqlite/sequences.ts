@@ -31,6 +31,7 @@ export class Sequences {
   readonly #trimGaps: StatementSync;
   readonly #list: StatementSync;
   readonly #gaps: StatementSync;
+  readonly #forget: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#find = database.prepare(
@@ -40,7 +41,7 @@ export class Sequences {
       'INSERT INTO instances (server, id, first_sequence, last_sequence, accepted, duplicates) VALUES (?, ?, ?, ?, 0, 0)',
     );
     this.#update = database.prepare(
-      'UPDATE instances SET first_sequence = ?, last_sequence = ?, accepted = ?, duplicates = ? WHERE number = ?',
+      'UPDATE instances SET first_sequence = ?, last_sequence = ?, accepted = ?, duplicates = ?, seen_at = ? WHERE number = ?',
     );
     this.#gapAt = database.prepare('SELECT low, high FROM gaps WHERE instance = ? AND low <= ? ORDER BY low DESC LIMIT 1');
     this.#addGap = database.prepare('INSERT INTO gaps (instance, low, high) VALUES (?, ?, ?)');
@@ -52,15 +53,16 @@ export class Sequences {
       'SELECT i.* FROM instances AS i JOIN servers AS s ON s.number = i.server WHERE s.id = ? ORDER BY i.number',
     );
     this.#gaps = database.prepare('SELECT low, high FROM gaps WHERE instance = ? ORDER BY low');
+    this.#forget = database.prepare('DELETE FROM instances WHERE seen_at < ?');
   }
 
-  /** Marks numbers as seen, in their order; tells for each whether it was new. Belongs into the caller's transaction. */
-  mark(server: number, instance: string, sequences: number[]): boolean[] {
+  /** Marks numbers as seen at a time, in their order; tells for each whether it was new. Belongs into the caller's transaction. */
+  mark(server: number, instance: string, sequences: number[], at: number): boolean[] {
     const state = this.#open(server, instance, sequences[0] as number);
     const fresh = sequences.map((sequence) => this.#take(state, sequence));
     for (const isNew of fresh) isNew ? state.accepted++ : state.duplicates++;
     if (state.torn) this.#trimGaps.run(state.number);
-    this.#update.run(state.first, state.last, state.accepted, state.duplicates, state.number);
+    this.#update.run(state.first, state.last, state.accepted, state.duplicates, at, state.number);
     return fresh;
   }
 
@@ -74,6 +76,11 @@ export class Sequences {
       duplicates: row.duplicates as number,
       gaps: this.#gaps.all(row.number as number).map((gap) => [gap.low as number, gap.high as number]),
     }));
+  }
+
+  /** Forgets instances that were last heard from before a time, with their gaps. */
+  forget(before: number): void {
+    this.#forget.run(before);
   }
 
   #open(server: number, instance: string, sequence: number): Counted {
