@@ -6,14 +6,15 @@ import { join } from 'node:path';
 /**
  * The path of another project's program, for measuring beside it: the installed one, else the one in Debian's
  * package, unpacked into a temporary folder and not installed. Packages that Debian 12 lacks come from its newer
- * suites, on the mirror that this machine's own apt uses. Undefined where neither is to be had.
+ * suites, on the mirror that this machine's own apt uses; `suites` leaves the installed one and Debian's own out where
+ * it names others. Undefined where neither is to be had.
  */
-export function peer(program: string, inPackage: string, packageName = program): string | undefined {
+export function peer(program: string, inPackage: string, packageName = program, suites = ['', 'trixie', 'sid']): string | undefined {
   try {
-    return execFileSync('which', [program], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    if (suites.includes('')) return execFileSync('which', [program], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   } catch {}
   const folder = mkdtempSync(join(os.tmpdir(), 'scout-peer-'));
-  for (const suite of ['', 'trixie', 'sid']) {
+  for (const suite of suites) {
     try {
       const apt = suite ? newerSuite(folder, suite) : [];
       execFileSync('apt-get', [...apt, 'download', '-qq', packageName], { cwd: folder, stdio: 'ignore' });

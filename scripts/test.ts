@@ -7,7 +7,21 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const SLOW = ['kill', 'faults', 'pages', 'clone', 'leak', 'storm', 'kill-rotate', 'liars', 'envelope', 'preserve', 'packages', 'systemd'];
+const SLOW = [
+  'kill',
+  'faults',
+  'pages',
+  'clone',
+  'leak',
+  'storm',
+  'kill-rotate',
+  'liars',
+  'envelope',
+  'preserve',
+  'packages',
+  'systemd',
+  'hub-faults',
+];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const args = process.argv.slice(2);
 const named = args.findIndex((arg) => !SLOW.includes(arg));
