@@ -39,7 +39,7 @@ try {
   const depends = execFileSync('apt-cache', ['depends', '--important', KERNEL], { encoding: 'utf8' });
   const image = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
   if (!image) throw new Error(`apt knows no ${KERNEL}`);
-  execFileSync('apt-get', ['download', '-q', image], { ...quiet, cwd: folder });
+  execFileSync('apt-get', ['download', '-q', '-o', 'APT::Sandbox::User=root', image], { ...quiet, cwd: folder });
   const [archive] = globSync(join(folder, 'linux-image-*.deb'));
   execFileSync('dpkg', ['-x', archive as string, join(folder, 'kernel')], quiet);
   const [kernel] = globSync(join(folder, 'kernel/boot/vmlinuz-*'));
