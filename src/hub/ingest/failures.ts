@@ -2,9 +2,10 @@ import { ScoutError } from '../../support/errors.ts';
 import type { Hub } from '../hub.ts';
 import { Refusal, refusalOf } from '../problems.ts';
 
-/** SQLITE_FULL, the low byte of a code (sqlite.org/rescode.html). */
+/** SQLITE_FULL, the low byte of a code, and SQLITE_IOERR_SHMSIZE: no room for the journal's index (sqlite.org/rescode.html). */
 const FULL = 13;
-const RETRY_AFTER_S = 30;
+const NO_ROOM_FOR_INDEX = 4_874;
+const RETRY_AFTER_S = 10;
 /** A failure that lasts is told of once in this time, in ms: the log may be on the very disk that is full. */
 const LOG_EVERY_MS = 60_000;
 
@@ -14,7 +15,7 @@ const LOG_EVERY_MS = 60_000;
  */
 export class Failures {
   readonly #hub: Pick<Hub, 'log' | 'monotonic'>;
-  /** Of each sentence: when it was last logged, and how often it has been kept back since. */
+  /** Of each code: when it was last logged, and how often it has been kept back since. */
   readonly #told = new Map<string, { at: number; since: number }>();
 
   constructor(hub: Pick<Hub, 'log' | 'monotonic'>) {
@@ -29,11 +30,12 @@ export class Failures {
       : isAway(error)
         ? new Refusal('not_ready', 'The database does not answer.', later)
         : refusalOf(error);
-    if (refusal.status >= 500 && refusal.code !== 'busy') this.#log(refusal.code, error);
+    // That a database is away its store tells by itself.
+    if (refusal.code === 'storage_full' || refusal.code === 'internal') this.#log(refusal.code, error);
     return refusal;
   }
 
-  /** One line a sentence (there are three) and minute. */
+  /** One line a code and minute. */
   #log(code: string, error: unknown): void {
     const now = this.#hub.monotonic();
     const told = this.#told.get(code);
@@ -48,7 +50,7 @@ export class Failures {
 
 function isFull(error: unknown): boolean {
   const { code, errcode = 0 } = error as { code?: string; errcode?: number };
-  return (code === 'ERR_SQLITE_ERROR' && (errcode & 0xff) === FULL) || code === 'ENOSPC';
+  return code === 'ENOSPC' || (code === 'ERR_SQLITE_ERROR' && ((errcode & 0xff) === FULL || errcode === NO_ROOM_FOR_INDEX));
 }
 
 const isAway = (error: unknown): boolean => error instanceof ScoutError && error.code === 'HUB_DATABASE';
