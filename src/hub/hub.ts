@@ -16,6 +16,8 @@ export interface Hub {
   /** The certificate (PEM) of the hub's own authority, where it serves by one. */
   authority?: () => string | undefined;
   log?: Log;
+  /** Aborted when the hub stops: answers that go on and on end then. */
+  stopping?: AbortSignal;
   /** Figures of what runs beside the server, for /metrics. */
   figures?: () => Figure[];
 }

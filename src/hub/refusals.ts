@@ -14,11 +14,11 @@ export class Refusals {
     this.#hub = hub;
   }
 
-  add(serverId: string | null, status: number, count = 1): void {
+  add(serverId: string | null, status: number, count = 1, at = this.#hub.now()): void {
     const name = `${serverId ?? ''} ${status}`;
     const found = this.#counts.get(name);
-    if (found) found.count += count;
-    else this.#counts.set(name, { serverId, status, count });
+    if (found) Object.assign(found, { count: found.count + count, at: Math.max(found.at, at) });
+    else this.#counts.set(name, { serverId, status, count, at });
     this.#timer ??= setTimeout(() => void this.flush(), this.#failing ? RETRY_MS : FLUSH_MS);
   }
 
@@ -29,15 +29,15 @@ export class Refusals {
     const counts = this.#counts;
     this.#counts = new Map();
     try {
-      for (const [name, { serverId, status, count }] of counts) {
-        await this.#hub.store.refuse(serverId, status, count);
+      for (const [name, { serverId, status, count, at }] of counts) {
+        await this.#hub.store.refuse(serverId, status, count, at);
         counts.delete(name);
       }
       this.#failing = false;
     } catch (error) {
       if (!this.#failing) this.#hub.log?.error({ err: error }, 'refused requests could not be counted; they are once the store takes them');
       this.#failing = true;
-      for (const { serverId, status, count } of counts.values()) this.add(serverId, status, count);
+      for (const { serverId, status, count, at } of counts.values()) this.add(serverId, status, count, at);
     }
   }
 }

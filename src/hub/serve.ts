@@ -51,6 +51,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   if (options.database === undefined) checkDatabase(options.data);
   const store = await openStore(options, options.log);
   try {
+    const stopping = new AbortController();
     const hub: Hub = {
       store,
       now: () => Date.now(),
@@ -59,6 +60,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       publicOrigin: originOf(options.host, options.port),
       ...(options.tls.kind === 'self-signed' && { authority: () => readFileSync(caFile(options.data), 'utf8') }),
       ...(options.log ? { log: options.log } : {}),
+      stopping: stopping.signal,
     };
     const duties = Duties.of(hub, { historyMs: HISTORY_MS, ...options.duties });
     hub.figures = () => duties.figures();
@@ -67,7 +69,6 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const { port } = await server.start(options.host, options.port);
     hub.publicOrigin = originOf(options.host, port);
     duties.start();
-    const stopping = new AbortController();
     const verifying = attempt(hub, 'the audit trail could not be read', () => verifyTrails(hub, stopping.signal));
     const clock = sober(hub);
     const renew = () => attempt(hub, 'the certificate could not be renewed', () => server.renew(pair()));

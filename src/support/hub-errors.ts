@@ -104,6 +104,7 @@ export const HUB_ERRORS = {
     'the keys of `{name}` have changed since this was asked for',
     'Look at them as they are now, and ask again where it is still wanted.',
   ),
+  HUB_FORM: row(EXIT.usage, 'the form was not filled in right: {detail}', 'Go back and correct it.'),
   HUB_KEY_LAST: row(
     EXIT.failed,
     'this is the last key of `{name}` that works: its agent would be shut out',

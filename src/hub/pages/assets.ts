@@ -14,7 +14,7 @@ const TYPES: Record<string, string> = {
 
 /** Every file that pages load, and the parts it is put together from. */
 const FILES: Record<string, string[]> = {
-  'scout.css': ['colours.css', 'base.css', 'frame.css', 'fleet.css', 'server.css', 'narrow.css'],
+  'scout.css': ['colours.css', 'base.css', 'frame.css', 'forms.css', 'fleet.css', 'server.css', 'narrow.css'],
   'scout.svg': ['scout.svg'],
   'live.js': ['live.js'],
   'charts.js': ['charts.js'],

@@ -152,12 +152,52 @@ export const CHARTS: readonly ChartDefinition[] = [
   },
 ];
 
-/** Every metric that some chart is made from. */
-export const CHART_METRICS: ReadonlySet<string> = new Set(CHARTS.flatMap((chart) => chart.metrics));
+/** What each core does: all that is not idle, of its time. */
+function cores(readings: Reading[], step: number): Lines {
+  const core = (row: Attributes) => `core ${text(row, 'cpu.logical_number')}`;
+  const busy = ratesOf(readings, 'system.cpu.time', (row) => (cpuMode(row) === 'idle' ? undefined : core(row)), step);
+  // A core has a second a second; the rounding of the kernel's ticks may say a little more.
+  return mapLines(busy, (value) => Math.min(100, 100 * value));
+}
 
-/** Draws all charts from the same readings. `step` in ms. Charts whose metrics the server does not send are left out. */
-export function drawCharts(readings: Reading[], step: number): Chart[] {
-  return CHARTS.flatMap(({ draw, metrics: _metrics, ...rest }) => {
+const each = (device: string, skipped: RegExp): Label => {
+  return (row) => (skipped.test(text(row, device)) ? undefined : text(row, device));
+};
+
+/** What the sums of the other charts are made of. */
+export const DETAIL_CHARTS: readonly ChartDefinition[] = [
+  { id: 'cores', title: 'Processor by core', unit: 'percent', top: 100, metrics: ['system.cpu.time'], draw: cores },
+  {
+    id: 'disks',
+    title: 'Read and written by disk',
+    unit: 'bytes/s',
+    metrics: ['system.disk.io'],
+    draw: (readings, step) => ratesOf(readings, 'system.disk.io', each('system.device', VIRTUAL_DISK), step),
+  },
+  {
+    id: 'disk-busy',
+    title: 'Busy time by disk',
+    unit: 'percent',
+    top: 100,
+    metrics: ['system.disk.io_time'],
+    draw: (readings, step) =>
+      mapLines(ratesOf(readings, 'system.disk.io_time', each('system.device', VIRTUAL_DISK), step), (value) => Math.min(100, 100 * value)),
+  },
+  {
+    id: 'interfaces',
+    title: 'Received and sent by interface',
+    unit: 'bytes/s',
+    metrics: ['system.network.io'],
+    draw: (readings, step) => ratesOf(readings, 'system.network.io', each('network.interface.name', VIRTUAL_LINK), step),
+  },
+];
+
+/** Every metric that some of these charts is made from. */
+export const metricsOf = (charts: readonly ChartDefinition[]): ReadonlySet<string> => new Set(charts.flatMap((chart) => chart.metrics));
+
+/** Draws charts from the same readings. `step` in ms. Charts whose metrics the server does not send are left out. */
+export function drawCharts(charts: readonly ChartDefinition[], readings: Reading[], step: number): Chart[] {
+  return charts.flatMap(({ draw, metrics: _metrics, ...rest }) => {
     const { times, lines } = draw(readings, step);
     const all = [...lines]
       .filter(([, values]) => values.some((value) => value !== null))

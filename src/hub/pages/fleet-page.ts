@@ -1,16 +1,18 @@
 import { html } from 'hono/html';
 import { formatDuration } from '../../support/durations.ts';
 import type { ServerState } from '../servers.ts';
-import { type FleetLine, type FleetQuery, type FleetView, fleetUrl, PAGE_SIZE, type Sort, STATES } from './fleet.ts';
+import { FILTERS, type Filter, type FleetLine, type FleetQuery, type FleetView, fleetUrl, PAGE_SIZE, type Sort } from './fleet.ts';
 import { ago, forLong, formatCount, type Markup } from './format.ts';
 import { liveControls } from './layout.ts';
+import { none } from './parts.ts';
 
 /** What each state means, for those who meet it the first time. */
-const MEANINGS: Record<ServerState, string> = {
+const MEANINGS: Record<Filter, string> = {
   alive: 'heard from within two intervals',
   late: 'a heartbeat or more is missing',
   silent: 'not heard from for ten intervals',
   never: 'registered, no heartbeat yet',
+  refused: 'a request with one of its keys was refused within the last 20 minutes',
 };
 
 /** A state: a dot and its word. */
@@ -19,14 +21,14 @@ export function stateBadge(state: ServerState): Markup {
 }
 
 /** Address of a server's page. */
-const serverUrl = (name: string): string => `/servers/${encodeURIComponent(name)}`;
+export const serverUrl = (name: string): string => `/servers/${encodeURIComponent(name)}`;
 
 /** The fleet page's content around what refreshes. */
-export function fleetBody(view: FleetView, now: number): Markup {
+export function fleetBody(view: FleetView, now: number, admin: boolean): Markup {
   const { query } = view;
-  return html`<div class="title"><h1>Fleet</h1>${liveControls}</div>
+  return html`<div class="title"><h1>Fleet</h1>${liveControls(fleetUrl(query))}${admin && html`<a class="button" href="/add-server">Add a server</a>`}</div>
 ${view.total > 0 && searchForm(query)}
-<div id="live" data-every="5000">${fleetFragment(view, now)}</div>`;
+<div id="live" data-events="fleet">${fleetFragment(view, now)}</div>`;
 }
 
 function searchForm(query: FleetQuery): Markup {
@@ -47,14 +49,20 @@ export function fleetFragment(view: FleetView, now: number): Markup {
 ${view.found === 0 ? nothingFound(view.query) : html`${fleetTable(view, now)}${pager(view)}`}`;
 }
 
+/** The pieces of the fragment that change one by one, by the id of their element. */
+export function fleetPieces(view: FleetView, now: number): Map<string, string> {
+  const rows = view.lines.map((line): [string, string] => [`row-${line.server.id}`, String(fleetRow(line, now))]);
+  return new Map([['counts', String(countsRow(view))], ...rows]);
+}
+
 function countsRow({ query, counts, total }: FleetView): Markup {
-  const item = (state: ServerState | undefined, count: number) =>
-    html`<li><a href="${fleetUrl({ ...query, state, page: 1 })}" class="count ${state ?? 'all'}"${
+  const item = (state: Filter | undefined, count: number) =>
+    html`<li><a href="${fleetUrl({ ...query, state, page: 1 })}" class="count ${state ?? 'all'}${count === 0 && ' zero'}"${
       query.state === state && html` aria-current="true"`
     } data-soft id="count-${state ?? 'all'}"${state && html` title="${MEANINGS[state]}"`}><b>${formatCount(count)}</b> <span>${state && html`<span class="dot" aria-hidden="true"></span>`}${
       state ?? 'all'
     }</span></a></li>`;
-  return html`<ul class="counts" aria-label="Servers by state">${[item(undefined, total), ...STATES.map((state) => item(state, counts[state]))]}</ul>`;
+  return html`<ul class="counts" id="counts" aria-label="Servers by state">${[item(undefined, total), ...FILTERS.map((state) => item(state, counts[state]))]}</ul>`;
 }
 
 const COLUMNS: [Sort, string, string?][] = [
@@ -64,6 +72,8 @@ const COLUMNS: [Sort, string, string?][] = [
   ['interval', 'Every', 'number'],
   ['version', 'Agent'],
   ['key', 'Key'],
+  ['slot', 'Slot'],
+  ['age', 'Key age', 'number'],
   ['accepted', 'Accepted', 'number'],
 ];
 
@@ -84,29 +94,28 @@ function heading(query: FleetQuery, sort: Sort, label: string, kind?: string): M
   const active = query.sort === sort;
   const descending = active && !query.descending;
   const direction = active && (query.descending ? 'descending' : 'ascending');
-  return html`<th scope="col" role="columnheader"${kind && html` class="${kind}"`}${direction && html` aria-sort="${direction}"`}><a href="${fleetUrl(
-    {
-      ...query,
-      sort,
-      descending,
-      page: 1,
-    },
-  )}" class="sort" data-soft id="sort-${sort}">${label}${active && html`<span class=\"arrow\" aria-hidden=\"true\">${query.descending ? '▼' : '▲'}</span>`}</a></th>`;
+  const url = fleetUrl({ ...query, sort, descending, page: 1 });
+  return html`<th scope="col" role="columnheader"${kind && html` class="${kind}"`}${direction && html` aria-sort="${direction}"`}><a href="${url}" class="sort" data-soft id="sort-${sort}">${label}${
+    active && html`<span class="arrow" aria-hidden="true">${query.descending ? '▼' : '▲'}</span>`
+  }</a></th>`;
 }
 
-function fleetRow({ server, state, since, latest, key, accepted }: FleetLine, now: number): Markup {
-  const none = html`<span class="quiet">–</span>`;
-  return html`<tr role="row">
+function fleetRow({ server, state, since, refused, latest, key, accepted }: FleetLine, now: number): Markup {
+  const marks = html`${refused !== null && html`<small class="bad" title="${MEANINGS.refused}">refused ${ago(refused, now)}</small>`}`;
+  return html`<tr role="row" id="row-${server.id}">
 <th scope="row" role="rowheader"><a href="${serverUrl(server.name)}" id="server-${server.id}">${server.name}</a>${
     latest && latest.hostName !== server.name && html`<small class="quiet">${latest.hostName}</small>`
   }</th>
-<td role="cell">${stateBadge(state)}<small class="quiet">for ${forLong(since, now)}</small></td>
+<td role="cell">${stateBadge(state)}<small class="quiet">for ${forLong(since, now)}</small>${marks}</td>
 <td role="cell" data-label="heard">${latest ? ago(latest.received, now) : none}</td>
 <td role="cell" data-label="every" class="number">${latest ? formatDuration(latest.interval * 1_000) : none}</td>
 <td role="cell" data-label="agent">${latest?.agentVersion ?? none}</td>
-<td role="cell" data-label="key">${key ? html`<code>${key.fingerprint}</code> <small class="quiet">${key.slot}</small>` : none}</td>
+<td role="cell" data-label="key">${key ? html`<code>${key.fingerprint}</code>` : none}</td>
+<td role="cell" data-label="slot">${key ? html`<span class="slot ${key.slot}">${key.slot}</span>` : none}</td>
+<td role="cell" data-label="age" class="number">${key && key.createdAt !== null ? forLong(key.createdAt, now) : none}</td>
 <td role="cell" data-label="accepted" class="number">${formatCount(accepted)}</td>
-</tr>`;
+</tr>
+`;
 }
 
 function pager({ query, pages }: FleetView): Markup | '' {
@@ -128,11 +137,10 @@ function nothingFound(query: FleetQuery): Markup {
 function emptyFleet(): Markup {
   return html`<div class="message">
 <h2>No servers yet</h2>
-<p>Register the first one on the machine that runs this hub. Its key is shown once:</p>
+<p>The quickest way is a token (<a href="/tokens">Enrolment</a>): with it the host makes its own key and registers by itself.</p>
+<pre><code>scout-agent enroll https://ADDRESS-OF-THIS-HUB</code></pre>
+<p>Or register a server here or on the machine that runs this hub; its key is shown once:</p>
 <pre><code>scout-hub server add NAME</code></pre>
-<p>Then, on the server itself, put the key and this hub's address into <code>/etc/scout-agent/config.yml</code>, check them, and start the agent:</p>
-<pre><code>scout-agent --check-config --online
-systemctl start scout-agent</code></pre>
 <p class="quiet">It appears here by itself.</p>
 </div>`;
 }

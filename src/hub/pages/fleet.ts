@@ -1,19 +1,26 @@
 import { type ServerState, sinceOf, stateOf } from '../servers.ts';
 import type { FleetRow } from '../store.ts';
 
+/** How long a refusal is worth showing, ms: an agent that is refused asks again within 15 minutes. */
+const REFUSED_MS = 20 * 60_000;
+
 /** Worst first: what needs a person comes to the top. */
 export const STATES: readonly ServerState[] = ['silent', 'late', 'never', 'alive'];
 
 /** Columns that the fleet can be sorted by. */
-export const SORTS = ['state', 'name', 'seen', 'interval', 'version', 'key', 'accepted'] as const;
+export const SORTS = ['state', 'name', 'seen', 'interval', 'version', 'key', 'slot', 'age', 'accepted'] as const;
 export type Sort = (typeof SORTS)[number];
+
+/** What the fleet can be narrowed to: a state, or the servers whose keys were refused of late. */
+export const FILTERS = [...STATES, 'refused'] as const;
+export type Filter = (typeof FILTERS)[number];
 
 export const PAGE_SIZE = 100;
 
 /** What a visitor asked of the fleet page; all of it stands in the address. */
 export interface FleetQuery {
   search: string;
-  state: ServerState | undefined;
+  state: Filter | undefined;
   sort: Sort;
   descending: boolean;
   /** From 1. */
@@ -24,12 +31,14 @@ export interface FleetLine extends FleetRow {
   state: ServerState;
   /** Since when it is in this state, ms. */
   since: number;
+  /** When it was refused, where that is not long ago; ms. */
+  refused: number | null;
 }
 
 export interface FleetView {
   query: FleetQuery;
   total: number;
-  counts: Record<ServerState, number>;
+  counts: Record<Filter, number>;
   /** How many match the search and the state, on all pages. */
   found: number;
   pages: number;
@@ -41,7 +50,7 @@ export function parseFleetQuery(params: URLSearchParams): FleetQuery {
   const sort = SORTS.find((one) => one === params.get('sort')) ?? 'state';
   return {
     search: (params.get('q') ?? '').trim().slice(0, 200),
-    state: STATES.find((one) => one === params.get('state')),
+    state: FILTERS.find((one) => one === params.get('state')),
     sort,
     descending: params.get('dir') === 'desc',
     page: Math.max(1, Number.parseInt(params.get('page') ?? '1', 10) || 1),
@@ -62,15 +71,17 @@ export function fleetUrl(query: FleetQuery): string {
 
 /** One page of the fleet: counted, filtered, sorted. `now` in ms. */
 export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number): FleetView {
-  const counts: Record<ServerState, number> = { alive: 0, late: 0, silent: 0, never: 0 };
+  const counts: Record<Filter, number> = { alive: 0, late: 0, silent: 0, never: 0, refused: 0 };
   const needle = query.search.toLocaleLowerCase('en');
   const found: FleetLine[] = [];
   for (const row of rows) {
     const state = stateOf(row.latest, now);
+    const refused = refusedOf(row, now);
     counts[state]++;
-    if (query.state && state !== query.state) continue;
+    if (refused !== null) counts.refused++;
+    if (query.state && (query.state === 'refused' ? refused === null : state !== query.state)) continue;
     if (needle && !matches(row, needle)) continue;
-    found.push({ ...row, state, since: sinceOf(row, state) });
+    found.push({ ...row, state, since: sinceOf(row, state), refused });
   }
   const order = ORDERS[query.sort];
   const sign = query.descending ? -1 : 1;
@@ -80,6 +91,10 @@ export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number): Fle
   const lines = found.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE);
   return { query: { ...query, page }, total: rows.length, counts, found: found.length, pages, lines };
 }
+
+/** When a server was refused, where that is not long ago. */
+export const refusedOf = ({ refusedAt }: FleetRow, now: number): number | null =>
+  refusedAt !== null && now - refusedAt < REFUSED_MS ? refusedAt : null;
 
 function matches({ server, latest, key }: FleetRow, needle: string): boolean {
   return [server.name, latest?.hostName, latest?.agentVersion, key?.fingerprint].some((text) =>
@@ -91,11 +106,14 @@ const collator = new Intl.Collator('en', { numeric: true });
 const byName = (a: FleetLine, b: FleetLine): number => collator.compare(a.server.name, b.server.name);
 
 const ORDERS: Record<Sort, (a: FleetLine, b: FleetLine) => number> = {
-  state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state),
+  state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state) || Number(b.refused !== null) - Number(a.refused !== null),
   name: byName,
   seen: (a, b) => (b.latest?.received ?? 0) - (a.latest?.received ?? 0),
   interval: (a, b) => (a.latest?.interval ?? 0) - (b.latest?.interval ?? 0),
   version: (a, b) => collator.compare(a.latest?.agentVersion ?? '', b.latest?.agentVersion ?? ''),
   key: (a, b) => (a.key?.fingerprint ?? '').localeCompare(b.key?.fingerprint ?? ''),
+  slot: (a, b) => (a.key?.slot ?? '').localeCompare(b.key?.slot ?? ''),
+  // The oldest first: that is the one to be replaced.
+  age: (a, b) => (a.key?.createdAt ?? Number.MAX_SAFE_INTEGER) - (b.key?.createdAt ?? Number.MAX_SAFE_INTEGER),
   accepted: (a, b) => a.accepted - b.accepted,
 };

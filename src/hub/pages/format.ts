@@ -27,10 +27,18 @@ const exactTime = (ms: number): string => `${rfc3339(ms).slice(0, 19).replace('T
 export function ago(ms: number, now: number): Markup {
   const age = now - ms;
   const words = Math.abs(age) < 1_000 ? 'just now' : age < 0 ? `in ${formatDuration(-age)}` : `${formatDuration(age)} ago`;
-  return html`<time datetime="${rfc3339(ms)}" title="${exactTime(ms)}">${words}</time>`;
+  return html`<time datetime="${rfc3339(ms)}" title="${exactTime(ms)}" data-tick="ago">${words}</time>`;
 }
 
 /** For how long, with the exact time of the beginning beneath the pointer. */
 export function forLong(ms: number, now: number): Markup {
-  return html`<time datetime="${rfc3339(ms)}" title="since ${exactTime(ms)}">${formatDuration(Math.max(0, now - ms))}</time>`;
+  return html`<time datetime="${rfc3339(ms)}" title="since ${exactTime(ms)}" data-tick="for">${formatDuration(Math.max(0, now - ms))}</time>`;
 }
+
+/** How much is left until then, counted down by a script. */
+export function left(ms: number, now: number): Markup {
+  return html`<time datetime="${rfc3339(ms)}" title="until ${exactTime(ms)}" data-tick="left">${ms > now ? formatDuration(ms - now) : 'over'}</time>`;
+}
+
+/** A time of day, exact to the second. */
+export const at = (ms: number): Markup => html`<time datetime="${rfc3339(ms)}">${exactTime(ms)}</time>`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CHART_METRICS, CHARTS, drawCharts } from '../../../src/hub/pages/charts.ts';
+import { CHARTS, DETAIL_CHARTS, drawCharts, metricsOf } from '../../../src/hub/pages/charts.ts';
 import { open } from '../../../src/hub/pages/readings.ts';
 import { FakeHost, incoming } from '../../pages/fleet-data.ts';
 
@@ -7,7 +7,8 @@ const STEP = 10_000;
 const host = new FakeHost('web-1');
 const beats = Array.from({ length: 60 }, (_, i) => incoming(host.beat(i * STEP)).frame);
 const charts = drawCharts(
-  beats.map((frame) => open(frame, CHART_METRICS)!),
+  CHARTS,
+  beats.map((frame) => open(frame, metricsOf([...CHARTS, ...DETAIL_CHARTS]))!),
   STEP,
 );
 const chart = (id: string) => charts.find((one) => one.id === id)!;
@@ -47,11 +48,12 @@ describe('charts', () => {
     const names = new Set(['scout.load']);
     expect(
       drawCharts(
+        CHARTS,
         beats.map((frame) => open(frame, names)!),
         STEP,
       ).map((one) => one.id),
     ).toEqual(['load']);
-    expect(drawCharts([], STEP)).toEqual([]);
+    expect(drawCharts(CHARTS, [], STEP)).toEqual([]);
   });
 
   it('keep the eight lines with the highest peaks', () => {
@@ -67,7 +69,7 @@ describe('charts', () => {
       'system.filesystem.state',
     ];
     const usage = { name: 'system.filesystem.usage', unit: 'By', type: 'updowncounter' as const, attributes, points };
-    const [drawn] = drawCharts([{ time: 0, boot: undefined, metrics: new Map([[usage.name, usage]]) }], STEP);
+    const [drawn] = drawCharts(CHARTS, [{ time: 0, boot: undefined, metrics: new Map([[usage.name, usage]]) }], STEP);
     expect(drawn?.series.map((one) => one.label)).toEqual(['/m4', '/m5', '/m6', '/m7', '/m8', '/m9', '/m10', '/m11']);
     expect(drawn?.left).toBe(4);
   });

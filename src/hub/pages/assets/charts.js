@@ -4,7 +4,15 @@ const plots = new Map();
 const LEAST_SECONDS = 600;
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [], [7, 4], [2, 3], [10, 3, 2, 3]];
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** A colour of the style sheet, as it is for the scheme of the moment. */
+function colour(name) {
+  const probe = document.createElement('span');
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g);
+  probe.remove();
+  return `#${[r, g, b].map((part) => Math.round(Number(part)).toString(16).padStart(2, '0')).join('')}`;
+}
 
 const bytes = (value) => {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -23,8 +31,11 @@ const FORMATS = {
 const BINARY = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent);
 
 const pad = (number) => String(number).padStart(2, '0');
+/** Whether the range is of days, which ticks then tell. */
+let days = false;
 const clock = (seconds) => {
   const date = new Date(seconds * 1000);
+  if (days) return `${pad(date.getDate())}.${pad(date.getMonth() + 1)}. ${pad(date.getHours())}:${pad(date.getMinutes())}`;
   return `${pad(date.getHours())}:${pad(date.getMinutes())}`;
 };
 
@@ -71,7 +82,7 @@ function options(chart, holder) {
     hooks: { setCursor: [(plot) => readOut(plot, plots.get(chart.id)?.chart ?? chart)] },
     scales: { x: { time: true, range: () => plots.get(chart.id)?.bounds ?? chart.bounds }, y: { range: limits(chart) } },
     axes: [
-      { ...axis, values: (_plot, ticks) => ticks.map(clock), space: 70, size: 26 },
+      { ...axis, values: (_plot, ticks) => ticks.map(clock), space: days ? 110 : 70, size: 26 },
       {
         ...axis,
         size: 78,
@@ -111,12 +122,13 @@ function readOut(plot, chart) {
   });
 }
 
-const shape = (chart) => JSON.stringify([chart.unit, chart.stacked, chart.series.map((line) => line.label)]);
+const shape = (chart) => JSON.stringify([days, chart.unit, chart.stacked, chart.series.map((line) => line.label)]);
 
 function draw() {
   const block = document.getElementById('chart-data');
   if (!block) return;
-  const { from, to, charts } = JSON.parse(block.textContent);
+  const { from, to, charts, days: long } = JSON.parse(block.textContent);
+  days = long;
   // A server that is new shows what there is, not an hour of nothing with a sliver at its end.
   const first = Math.min(...charts.map((chart) => chart.times[0] ?? to));
   const start = Math.max(from, Math.min(first, to - LEAST_SECONDS));

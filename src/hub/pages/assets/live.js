@@ -1,35 +1,96 @@
-// Keeps the part of a page in #live fresh, and follows links marked data-soft without loading the page again.
-// Everything works without it; then the browser loads whole pages.
+// Keeps the part of a page in #live fresh by server-sent events, counts its times on, and follows links marked data-soft
+// without loading the page again. Everything works without it; then the browser loads whole pages.
 const region = document.getElementById('live');
-const controls = document.getElementById('live-controls');
-const toggle = document.getElementById('live-switch');
 const status = document.getElementById('live-status');
+const toggle = document.getElementById('live-switch');
+const refresh = document.getElementById('live-refresh');
 const search = document.getElementById('search');
 
-let timer;
+/** How often a page is fetched while no stream can be had, ms. */
+const WITHOUT_STREAM = 30_000;
+
+// --- times, by the hub's clock
+
+const offset = Number(document.documentElement.dataset.now ?? Date.now()) - Date.now();
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['m', 60],
+  ['s', 1],
+];
+
+/** `1h 5m`, `12s`: the one or two largest units, as the hub writes them. */
+function duration(ms) {
+  let rest = Math.max(0, Math.round(ms / 1000));
+  const parts = [];
+  for (const [unit, size] of UNITS) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0) parts.push(`${count}${unit}`);
+    else if (parts.length > 0) break;
+  }
+  return parts.slice(0, 2).join(' ') || '0s';
+}
+
+const WORDS = {
+  ago: (age) => (Math.abs(age) < 1000 ? 'just now' : age < 0 ? `in ${duration(-age)}` : `${duration(age)} ago`),
+  for: (age) => duration(age),
+  left: (age) => (age < 0 ? duration(-age) : 'over'),
+};
+
+function tick() {
+  if (document.hidden) return;
+  const now = Date.now() + offset;
+  for (const time of document.querySelectorAll('time[data-tick]')) {
+    const words = WORDS[time.dataset.tick](now - Date.parse(time.dateTime));
+    if (time.firstChild && time.firstChild.data !== words) time.firstChild.data = words;
+  }
+}
+setInterval(tick, 1000);
+
+// --- the fresh part
+
 let request;
 
-/** Puts new content in place; keeps the nodes marked data-keep, the focus and with it the reader's place. */
-function show(text) {
-  const content = document.createElement('template');
-  content.innerHTML = text;
-  for (const fresh of content.content.querySelectorAll('[data-keep]')) {
-    const standing = document.getElementById(fresh.id);
-    if (standing) fresh.replaceWith(standing);
-  }
+/** Changes the region while the focus, and what a reader had opened, stays. */
+function keeping(change) {
   const focused = region.contains(document.activeElement) ? document.activeElement.id : '';
-  region.replaceChildren(content.content);
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  const opened = [...region.querySelectorAll('details[id][open]')].map((one) => one.id);
+  change();
+  for (const id of opened) document.getElementById(id)?.setAttribute('open', '');
+  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  tick();
   document.dispatchEvent(new CustomEvent('scout:fresh'));
 }
 
-const reading = () => {
-  const selection = getSelection();
-  return selection && !selection.isCollapsed && region.contains(selection.anchorNode);
+function fragmentOf(text) {
+  const template = document.createElement('template');
+  template.innerHTML = text;
+  return template.content;
+}
+
+/** Puts new content in place; nodes marked data-keep stay as they are. */
+function show(text) {
+  const content = fragmentOf(text);
+  for (const fresh of content.querySelectorAll('[data-keep]')) {
+    const standing = document.getElementById(fresh.id);
+    if (standing) fresh.replaceWith(standing);
+  }
+  keeping(() => region.replaceChildren(content));
+}
+
+/** Puts single pieces in place, by the id of their element. */
+function patch(pieces) {
+  keeping(() => {
+    for (const [id, text] of Object.entries(pieces)) document.getElementById(id)?.replaceWith(fragmentOf(text));
+  });
+}
+
+const say = (text) => {
+  status.textContent = text;
 };
 
 async function load(address) {
-  clearTimeout(timer);
   request?.abort();
   request = new AbortController();
   const { signal } = request;
@@ -38,15 +99,14 @@ async function load(address) {
     if (answer.status === 401) return ended();
     if (!answer.ok) throw new Error(`answer ${answer.status}`);
     show(await answer.text());
-    status.textContent = `updated ${new Date().toLocaleTimeString()}`;
+    say('');
   } catch {
-    if (signal.aborted) return;
-    status.textContent = 'the hub does not answer; trying again';
+    if (!signal.aborted) say('the hub does not answer; trying again');
   }
-  later();
 }
 
 function ended() {
+  disconnect();
   const link = document.createElement('a');
   link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
   link.textContent = 'sign in again';
@@ -54,55 +114,140 @@ function ended() {
   toggle.checked = false;
 }
 
-function later() {
-  clearTimeout(timer);
-  if (toggle.checked && !document.hidden) timer = setTimeout(tick, Number(region.dataset.every));
+// --- the stream
+
+let source;
+let retry;
+/** What came while somebody was marking text, which replacing it would undo. */
+let waiting;
+
+const reading = () => {
+  const selection = getSelection();
+  return selection && !selection.isCollapsed && region.contains(selection.anchorNode);
+};
+
+function take(told) {
+  if (reading()) {
+    waiting = !waiting || told === 'fresh' || waiting === 'fresh' ? told : { ...waiting, ...told };
+    return;
+  }
+  waiting = undefined;
+  if (told === 'fresh') load(location.href);
+  else patch(told);
 }
 
-function tick() {
-  if (reading()) later();
-  else load(location.href);
+document.addEventListener('selectionchange', () => {
+  if (waiting && !reading()) take(waiting);
+});
+
+function disconnect() {
+  clearTimeout(retry);
+  source?.close();
+  source = undefined;
+}
+
+function connect() {
+  disconnect();
+  if (!toggle.checked || document.hidden) return;
+  const wanted = new URLSearchParams(location.search);
+  wanted.delete('done');
+  wanted.delete('page');
+  const page = new URLSearchParams(location.search).get('page');
+  wanted.set('view', region.dataset.events);
+  if (page) wanted.set('page', page);
+  if (region.dataset.name) wanted.set('name', region.dataset.name);
+  let again = false;
+  source = new EventSource(`/events?${wanted}`);
+  source.addEventListener('open', () => {
+    say('');
+    // What happened while there was no stream nobody has told.
+    if (again) load(location.href);
+    again = true;
+  });
+  source.addEventListener('patch', (event) => take(JSON.parse(event.data)));
+  source.addEventListener('fresh', () => take('fresh'));
+  source.addEventListener('ended', ended);
+  source.addEventListener('error', () => {
+    if (source?.readyState !== EventSource.CLOSED) return say('the hub does not answer; trying again');
+    // Refused: the session is over, or has as many live pages as it may. Fetching tells which.
+    disconnect();
+    load(location.href).then(() => {
+      if (!toggle.checked) return;
+      if (status.textContent === '') say('updated every 30 s');
+      retry = setTimeout(connect, WITHOUT_STREAM);
+    });
+  });
 }
 
 function go(address) {
   history.pushState(null, '', address);
-  load(address);
+  moved();
 }
 
-if (region && controls) {
-  controls.hidden = false;
-  toggle.addEventListener('change', () => (toggle.checked ? tick() : clearTimeout(timer)));
-  document.addEventListener('visibilitychange', () => (document.hidden || !toggle.checked ? clearTimeout(timer) : tick()));
-  addEventListener('popstate', () => load(location.href));
+/** The address has changed: so has what the stream must tell of. */
+function moved() {
+  refresh.href = location.href;
+  load(location.href).then(connect);
+}
+
+if (region && toggle) {
+  toggle.closest('label').hidden = false;
+  refresh.hidden = true;
+  toggle.addEventListener('change', () => {
+    if (toggle.checked) moved();
+    else disconnect();
+    refresh.hidden = toggle.checked;
+  });
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) disconnect();
+    else if (toggle.checked) moved();
+  });
+  addEventListener('pagehide', disconnect);
+  // Back from the browser's store of pages.
+  addEventListener('pageshow', (event) => event.persisted && moved());
+  addEventListener('popstate', moved);
   region.addEventListener('click', (event) => {
     const link = event.target.closest('a[data-soft]');
     if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     go(link.href);
   });
-  if (search) {
-    const field = search.elements.namedItem('q');
-    let typing;
-    const look = () => {
-      const address = new URL(location.href);
-      address.searchParams.delete('page');
-      if (field.value.trim()) address.searchParams.set('q', field.value.trim());
-      else address.searchParams.delete('q');
-      history.replaceState(null, '', address);
-      load(address.href);
-    };
-    field.addEventListener('input', () => {
-      clearTimeout(typing);
-      typing = setTimeout(look, 200);
-    });
-    search.addEventListener('submit', (event) => {
-      event.preventDefault();
-      clearTimeout(typing);
-      look();
-    });
-    addEventListener('popstate', () => {
-      field.value = new URL(location.href).searchParams.get('q') ?? '';
-    });
-  }
-  later();
+  connect();
 }
+
+if (region && search) {
+  const field = search.elements.namedItem('q');
+  let typing;
+  const look = () => {
+    const address = new URL(location.href);
+    address.searchParams.delete('page');
+    if (field.value.trim()) address.searchParams.set('q', field.value.trim());
+    else address.searchParams.delete('q');
+    history.replaceState(null, '', address);
+    moved();
+  };
+  field.addEventListener('input', () => {
+    clearTimeout(typing);
+    typing = setTimeout(look, 200);
+  });
+  search.addEventListener('submit', (event) => {
+    event.preventDefault();
+    clearTimeout(typing);
+    look();
+  });
+  addEventListener('popstate', () => {
+    field.value = new URL(location.href).searchParams.get('q') ?? '';
+  });
+}
+
+// --- what is shown once
+
+for (const button of document.querySelectorAll('[data-copy]')) {
+  const field = document.getElementById(button.dataset.copy);
+  button.hidden = !navigator.clipboard;
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(field.value);
+    button.textContent = 'Copied';
+  });
+}
+for (const field of document.querySelectorAll('[data-select]')) field.addEventListener('focus', () => field.select());

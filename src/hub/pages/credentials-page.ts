@@ -1,0 +1,190 @@
+import { html } from 'hono/html';
+import { ScoutError } from '../../support/errors.ts';
+import {
+  addCredential,
+  type CredentialView,
+  deleteCredential,
+  enableCredential,
+  listCredentials,
+  renameCredential,
+} from '../credentials.ts';
+import { parsePublicKey } from '../public-key.ts';
+import { param } from '../requests.ts';
+import { ROLE_SCOPES } from '../scopes.ts';
+import type { Registry } from '../servers.ts';
+import type { Person } from '../session.ts';
+import type { Scope } from '../store.ts';
+import { ago, forLong, left, type Markup } from './format.ts';
+import { choices, crumbs, field, listTable, none, postForm, tag } from './parts.ts';
+import { windowOf } from './rotate.ts';
+import { shownOnce } from './shown-once.ts';
+import type { Site } from './site.ts';
+
+const SCOPES: Record<Scope, string> = {
+  heartbeats: 'send heartbeats, as any host of the organisation',
+  fleet: 'read the fleet',
+  keys: 'replace itself, and servers’ keys and tokens',
+  admin: 'everything, credentials and people too',
+};
+
+/** Mounts the credentials of the organisation: listed, made, switched on and off, renamed, deleted. */
+export function mountCredentials(site: Site): void {
+  site.on('GET /credentials', async (c, hub) => {
+    const all = await listCredentials(hub);
+    return site.show(c, { title: 'Credentials', section: 'credentials', body: listBody(all, c.get('person'), hub.now()) });
+  });
+  site.on('POST /credentials', async (c, hub) => {
+    const form = c.get('form');
+    const kind = form.kind === 'pair' || form.kind === 'api-key' ? form.kind : 'upload';
+    const role = form.role === 'admin' ? 'admin' : 'member';
+    const made = await addCredential(hub, {
+      name: (form.name ?? '').trim(),
+      key: kind === 'upload' ? parsePublicKey(form.public_key ?? '', 'what was pasted') : kind,
+      role,
+      scopes: ROLE_SCOPES[role].filter((scope) => form[`scope-${scope}`] === 'yes'),
+      ...(form.expires?.trim() && { lifeMs: lifeOf(form.expires.trim()) }),
+    });
+    if (made.key === undefined) return site.done(c, '/credentials', 'credential-added');
+    const body = shownOnce({
+      heading: `${kind === 'pair' ? 'Private key' : 'API key'} of ${made.name}`,
+      label: kind === 'pair' ? 'The private key (base64url of PKCS#8)' : 'The API key',
+      secret: made.key,
+      fingerprint: made.fingerprint,
+      facts: [
+        html`It is let in as ${made.role}: ${made.scopes.join(', ') || 'nothing'}.`,
+        ...(kind === 'pair'
+          ? [html`Credential id: <code>${made.credential_id}</code>`, html`Key id (kid): <code>${made.kid ?? ''}</code>`]
+          : []),
+      ],
+      steps: stepsOf(kind, made.credential_id),
+      next: ['/credentials', 'To the credentials'],
+    });
+    return site.show(c, { title: 'Its key', section: 'credentials', body });
+  });
+
+  site.on('GET /credentials/:id', async (c, hub) => {
+    const one = await found(hub, param(c, 'id'));
+    return site.show(c, { title: one.name, section: 'credentials', body: oneBody(one, c.get('person'), hub.now()) });
+  });
+  site.on('POST /credentials/:id', async (c, hub) => {
+    const { name } = await found(hub, param(c, 'id'));
+    const { action, to = '' } = c.get('form');
+    if (action === 'enable' || action === 'disable') await enableCredential(hub, name, action === 'enable');
+    else if (action === 'rename') await renameCredential(hub, name, to.trim());
+    else if (action === 'delete') await deleteCredential(hub, name);
+    else throw new ScoutError('HUB_FORM', { detail: 'nothing was chosen' });
+    return site.done(c, '/credentials', `credential-${action}d`);
+  });
+}
+
+function lifeOf(text: string): number {
+  const ms = windowOf(text);
+  if (ms === 0) throw new ScoutError('HUB_FORM', { detail: 'it would end at once' });
+  return ms;
+}
+
+async function found(hub: Registry, id: string): Promise<CredentialView> {
+  const one = (await listCredentials(hub)).find((credential) => credential.credential_id === id);
+  if (!one) throw new ScoutError('HUB_CREDENTIAL_UNKNOWN', { name: '…' });
+  return one;
+}
+
+const isOver = ({ expires }: CredentialView, now: number): boolean => expires !== null && Date.parse(expires) <= now;
+
+function stateOf(one: CredentialView, now: number): Markup {
+  if (!one.enabled) return tag('disabled', 'warn');
+  return isOver(one, now) ? tag('expired', 'bad') : tag('enabled', 'good');
+}
+
+const usedText = ({ last_used: used }: CredentialView, now: number): Markup =>
+  used === null ? html`<span class="quiet">never</span>` : ago(Date.parse(used), now);
+
+function listBody(all: CredentialView[], person: Person, now: number): Markup {
+  const admin = person.role === 'admin';
+  const rows = all.map((one) => [
+    admin ? html`<a href="/credentials/${one.credential_id}">${one.name}</a>` : html`${one.name}`,
+    html`<code>${one.fingerprint}</code>`,
+    html`${one.kid === null ? 'API key' : 'key pair'}`,
+    html`${one.role}`,
+    html`${one.scopes.join(', ') || none}`,
+    stateOf(one, now),
+    forLong(Date.parse(one.created), now),
+    one.expires === null
+      ? html`<span class="quiet">no end</span>`
+      : isOver(one, now)
+        ? ago(Date.parse(one.expires), now)
+        : html`in ${left(Date.parse(one.expires), now)}`,
+    usedText(one, now),
+  ]);
+  return html`<div class="title"><h1>Credentials</h1></div>
+<p class="lead">A credential stands for the organisation: any host may report with it, and scripts read and change what its scopes allow. To replace one, make <code>NAME-v2</code>, switch the hosts over, watch “last used” here, disable the old one, and delete it when nothing asks for it.</p>
+${rows.length === 0 ? html`<div class="message"><p>No credential yet.</p></div>` : listTable(['Name', 'Fingerprint', 'Kind', 'Role', 'May', 'State', 'Age', 'Ends', 'Last used'], rows)}
+${admin && addForm(person)}`;
+}
+
+function addForm(person: Person): Markup {
+  const kinds = choices(
+    'kind',
+    'Key',
+    [
+      ['pair', 'Make a key pair here', 'RSA of 3072 bits; the private half is shown once'],
+      ['api-key', 'Make an API key here', 'one text that any host may hold; shown once'],
+      ['upload', 'Take a public key', 'best: the private half never leaves the host'],
+    ],
+    'upload',
+  );
+  const pem = html`<textarea id="public_key" name="public_key" rows="5" spellcheck="false" autocomplete="off" aria-describedby="public_key-hint"></textarea>`;
+  const scopes = html`<fieldset><legend>May</legend>${(Object.keys(SCOPES) as Scope[]).map(
+    (scope) =>
+      html`<label class="choice"><input type="checkbox" name="scope-${scope}" value="yes"${scope !== 'admin' && ' checked'}> <span>${scope}<small class="quiet">${SCOPES[scope]}${scope === 'admin' && ' (role admin only)'}</small></span></label>`,
+  )}</fieldset>`;
+  return html`<section class="panel form-panel" aria-labelledby="add-title"><h2 id="add-title">Add a credential</h2>
+${postForm(
+  person,
+  '/credentials',
+  html`<div class="form-columns"><div>${field('name', 'Name', html`<input id="name" name="name" required maxlength="64" autocomplete="off" spellcheck="false">`)}
+${kinds}
+${field('public_key', 'Public key', pem, html`PEM or base64url of the DER, as <code>openssl pkey -in key.pem -pubout</code> prints it.`)}</div>
+<div>${choices(
+    'role',
+    'Role',
+    [
+      ['member', 'Member'],
+      ['admin', 'Admin'],
+    ],
+    'member',
+  )}
+${scopes}
+${field('expires', 'Ends after', html`<input id="expires" name="expires" size="8" placeholder="365d" autocomplete="off" aria-describedby="expires-hint">`, 'Left empty, it has no end.')}</div></div>
+<p class="actions"><button class="primary">Add it</button></p>`,
+)}</section>`;
+}
+
+function oneBody(one: CredentialView, person: Person, now: number): Markup {
+  const url = `/credentials/${one.credential_id}`;
+  const fact = (name: string, value: Markup | string) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  const lately =
+    one.last_used !== null &&
+    html`<p class="warning"><b>Last used ${usedText(one, now)}.</b> Whoever still holds only this is refused from the next request on (401).</p>`;
+  const button = (label: string, kind: string) => html`<p class="actions"><button class="${kind}">${label}</button></p>`;
+  const input = html`<input id="to" name="to" value="${one.name}" required maxlength="64" autocomplete="off" spellcheck="false">`;
+  return html`${crumbs([['/credentials', 'Credentials']], one.name)}
+<div class="narrow"><h1>${one.name}</h1>
+<dl class="facts overview">${fact('State', stateOf(one, now))}${fact('Fingerprint', html`<code>${one.fingerprint}</code>`)}${fact('Kind', one.kid === null ? 'API key' : 'key pair')}${fact('Role', one.role)}${fact('May', one.scopes.join(', ') || none)}${fact('Last used', usedText(one, now))}${fact('Credential id', html`<code>${one.credential_id}</code>`)}${one.kid !== null && fact('Key id (kid)', html`<code>${one.kid}</code>`)}</dl>
+${
+  one.enabled
+    ? html`<section class="panel"><h2>Disable</h2>${lately}<p>It is refused until it is enabled again.</p>${postForm(person, url, button('Disable', 'danger'), { action: 'disable' })}</section>`
+    : html`<section class="panel"><h2>Enable</h2><p>It is let in again.</p>${postForm(person, url, button('Enable', 'primary'), { action: 'enable' })}</section>`
+}
+<section class="panel"><h2>Rename</h2>${postForm(person, url, html`${field('to', 'New name', input)}${button('Rename', '')}`, { action: 'rename' })}</section>
+<section class="panel"><h2>Delete</h2>${one.enabled && lately}<p>It cannot be brought back. Disable it first and watch for refusals, where anything may still hold it.</p>${postForm(person, url, button(`Delete ${one.name}`, 'danger'), { action: 'delete' })}</section></div>`;
+}
+
+function stepsOf(kind: 'pair' | 'api-key' | 'upload', id: string): Markup {
+  if (kind === 'pair')
+    return html`<ol class="steps"><li>On each host, as root, start this and paste the key when it asks:
+<pre><code>scout-agent rotate --new-key-stdin --credential-id ${id}</code></pre></li>
+<li>Keep the key in your secrets manager, and nowhere else.</li><li>The credentials’ page says when it was used first.</li></ol>`;
+  return html`<ol class="steps"><li>On each host, as root, start this and paste the key when it asks:
+<pre><code>scout-agent rotate --new-key-stdin</code></pre></li><li>The credentials’ page says when it was used first; disable the old one then.</li></ol>`;
+}
