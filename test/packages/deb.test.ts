@@ -30,7 +30,7 @@ describe.skipIf(missing.length > 0)(`the Debian packages${missing.length > 0 ? `
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it('are four, with their checksums', () => {
-    expect(built).toEqual([deb('scout-agent'), deb('scout-agent', 'arm64'), deb('scout-hub'), deb('scout-hub', 'arm64')]);
+    expect(built).toEqual([deb('scout-agent'), deb('scout-hub'), deb('scout-agent', 'arm64'), deb('scout-hub', 'arm64')]);
     const sum = createHash('sha256')
       .update(readFileSync(deb('scout-agent')))
       .digest('hex');
@@ -71,7 +71,9 @@ describe.skipIf(missing.length > 0)(`the Debian packages${missing.length > 0 ? `
     for (const line of [...agent, ...contents(deb('scout-hub'))]) expect(line).toMatch(/^[-d]([r-][w-][x-]){3} root\/root /);
     expect(agent.find((line) => line.endsWith('./etc/scout-agent/'))).toMatch(/^drwxr-x---/);
     expect(agent.filter((line) => line.includes('host.key'))).toEqual([]);
-    expect(ask('dpkg-deb', '--info', deb('scout-agent'), 'conffiles')).toBe('/etc/scout-agent/config.yml.example\n');
+    expect(ask('dpkg-deb', '--info', deb('scout-agent'), 'conffiles')).toBe(
+      '/etc/scout-agent/config.yml.example\n/etc/logrotate.d/scout-agent\n',
+    );
   });
 
   it('bring the Node of the processor that they name', () => {
