@@ -21,6 +21,7 @@ const SLOW = [
   'packages',
   'systemd',
   'hub-faults',
+  'platforms',
 ];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const args = process.argv.slice(2);
