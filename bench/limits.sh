@@ -33,8 +33,13 @@ say "   all of the service together: $((($(of cpu.stat usage_usec) - before) / 2
 kill $burner
 
 say '== a process of the service that starts a hundred others'
-(join; for _ in $(seq 100); do sleep 30 & done) 2>/dev/null
+(join; for _ in $(seq 100); do sleep 300 & done) 2>/dev/null & forker=$!
+sleep 20
 say "   there are $(cat $group/pids.current); pids.max met $(of pids.events max) times; the agent: $(systemctl is-active $unit)"
+kill $forker
+while read -r process; do
+  if [ "$(cat "/proc/$process/comm")" = sleep ]; then kill "$process"; fi
+done <$group/cgroup.procs
 
 say '== a process of the service that takes memory without end'
 old=$(pid)
@@ -42,6 +47,7 @@ old=$(pid)
 say "   it ended with status $? (137: SIGKILL)"
 until [ "$(systemctl show --value -p NRestarts $unit)" -ge 1 ] && [ "$(systemctl is-active $unit)" = active ]; do sleep 1; done
 say "   the agent was process $old, and is $(pid); restarts: $(systemctl show --value -p NRestarts $unit)"
+sleep 30
 journalctl -u $unit --no-pager -o short-monotonic | grep -E 'oom|OOM|Failed with|Scheduled restart|Started|"msg":"(started|heartbeat accepted)' | cut -c1-150
 scout-hub server show vm-1 --json | grep -A1 -E '"(accepted|gaps)"'
 say '== done'

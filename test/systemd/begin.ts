@@ -40,6 +40,24 @@ export function begin(life: Life): void {
     expect(machine.run('scout-agent', '--version')).toBe(`${OLD}\n`);
   });
 
+  it('an enrolment anew is read by the service that runs; where it may not start, that is said', () => {
+    const token = () => machine.run('scout-hub', 'token', 'create', '--server', 'web-0');
+    const [pid, before] = [life.property('scout-agent', 'MainPID'), life.status().key.fingerprint];
+    const enrolled = machine.sh('scout-agent enroll --force https://127.0.0.1:8443', token());
+    expect(enrolled).toMatch(/^The service scout-agent runs, and has read it: heartbeat \d+ accepted with this key\.$/m);
+    expect(life.property('scout-agent', 'MainPID')).toBe(pid);
+    expect(life.status().key).toMatchObject({ slot: 'current', problem: null });
+    expect(life.status().key.fingerprint).not.toBe(before);
+    machine.sh('systemctl stop scout-agent; systemctl mask scout-agent');
+    const refused = machine.sh('scout-agent enroll --force https://127.0.0.1:8443 2>&1 || echo "exit $?"', token());
+    expect(refused).toMatch(/ENROLL_START.*systemctl enable scout-agent.service` failed: .*masked/);
+    expect(refused).toMatch(/^exit 1$/m);
+    const told = JSON.parse(machine.sh('scout-agent enroll --force --no-start --json https://127.0.0.1:8443', token()));
+    expect(told).toMatchObject({ sealed: true, service: null, heartbeat: null, next: 'systemctl enable --now scout-agent' });
+    machine.sh('systemctl unmask scout-agent; systemctl start scout-agent; rm /etc/scout-agent/*.before-enroll*');
+    expect(machine.run('scout-agent', 'heartbeat')).toContain(`with key ${told.fingerprint} (current)`);
+  });
+
   it('a key that is revoked stands in the journal, with code and remedy', async () => {
     const { fingerprint } = life.status().key;
     expect(life.journal('scout-agent')).toContain(
@@ -49,7 +67,8 @@ export function begin(life: Life): void {
     const sent = machine.try('scout-agent', 'heartbeat');
     expect(sent).toMatchObject({ status: 77, stderr: expect.stringContaining(`refused the key with fingerprint ${fingerprint} (401)`) });
     await until('the journal', () => life.journal('scout-agent', '-p', 'err').includes('"code":"KEY_REFUSED"'));
-    const line = life.journal('scout-agent', '-p', 'err').trim().split('\n').at(-1) as string;
+    const lines = life.journal('scout-agent', '-p', 'err').split('\n');
+    const line = lines.find((one) => one.includes('KEY_REFUSED')) as string;
     expect(JSON.parse(line)).toMatchObject({
       level: 'error',
       code: 'KEY_REFUSED',

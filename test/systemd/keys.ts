@@ -30,7 +30,7 @@ export function keys(life: Life): void {
     expect(machine.run('cat', CONFIG)).toMatch(/^ {2}key: enc:v1:\S+ # the key$/m);
     const journal = life.journal('scout-agent', ...since);
     expect(journal).toContain(`"fingerprint":"${fingerprint}","slot":"current","msg":"heartbeat accepted with this key"`);
-    expect(journal).not.toMatch(/401|unauthorized|KEY_|"level":"(warn|error)"/);
+    expect(journal).not.toMatch(/\(401\)|unauthorized|"code":"KEY_|"level":"(warn|error)"/);
   });
 
   it('and by the timer, when it is old', async () => {
@@ -68,6 +68,17 @@ export function keys(life: Life): void {
     await life.more('with an encrypted host key');
     expect(life.status().key.fingerprint).toBe(fingerprint);
     expect(machine.run('scout-agent', '--check-config', '--online')).toContain('the service accepts the key');
+    // Root's commands find what the unit was handed; another unit may not look there, and is handed it too.
+    expect(machine.run('scout-agent', 'rotate')).toContain('ADOPTED');
+    const rotate = life.drop(
+      'LoadCredentialEncrypted=host.key:/etc/scout-agent/host.key.cred\nExecStart=\nExecStart=/usr/bin/scout-agent rotate --if-older-than 1s',
+      'scout-agent-rotate.service',
+    );
+    machine.run('systemctl', 'start', 'scout-agent-rotate');
+    expect(life.property('scout-agent-rotate', 'Result')).toBe('success');
+    rotate();
+    await life.more('with keys sealed by it');
+    expect(life.status().key.slot).toBe('current');
     host();
     machine.sh('mv /root/host.key /etc/scout-agent/');
 
@@ -80,6 +91,9 @@ export function keys(life: Life): void {
     await life.more('with an encrypted credential');
     expect(life.status().key).toMatchObject({ fingerprint: added.fingerprint, slot: 'current' });
     expect(machine.run('scout-agent', '--check-config', '--online')).toContain('the service accepts the key');
+    const refused = machine.try('scout-agent', 'rotate');
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toContain('it only points at the secret');
     own();
     // Back to a value that a rotation can replace.
     machine.sh(`cat > ${CONFIG}; sed -i 's/enc:v1:[^ ]*/${added.key}/' ${CONFIG}`, sealed);

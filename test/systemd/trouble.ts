@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { CONFIG, type Life, NEW } from './life.ts';
+import { CONFIG, type Life, NEW, OLD } from './life.ts';
 import { until } from './machine.ts';
 
 /** What befalls an agent: an upgrade, a loop that hangs, things that it may not see; and what tells of it. */
@@ -27,6 +27,15 @@ export function trouble(life: Life): void {
     expect(life.property('scout-agent', 'Result')).toBe('success');
     expect(life.shown().instances).toMatchObject([{ gaps: [] }]);
     machine.run('systemctl', 'start', 'scout-agent');
+  });
+
+  it('going back to the version before loses nothing either', async () => {
+    life.install('scout-agent', OLD);
+    await life.more('of the older agent', 3);
+    expect(life.status().version).toBe(OLD);
+    life.install('scout-agent', NEW);
+    await life.more('of the newer one again', 3);
+    expect(life.shown().instances).toMatchObject([{ first_sequence: 1, gaps: [] }]);
   });
 
   it('what hangs is restarted by the watchdog, and what is killed comes back', async () => {
