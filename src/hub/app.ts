@@ -1,8 +1,12 @@
 import type { Hono } from 'hono';
 import { VERSION } from '../support/version.ts';
 import { Access } from './access.ts';
+import { mountCredentials } from './api/credentials.ts';
 import { openapi } from './api/openapi.ts';
+import { mountPeople } from './api/people.ts';
+import { mountSeries } from './api/series.ts';
 import { mountServers } from './api/servers.ts';
+import { mountTrail } from './api/trail.ts';
 import { mountEnroll } from './enroll-api.ts';
 import { Gate } from './gate.ts';
 import type { Hub } from './hub.ts';
@@ -41,7 +45,11 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
 
   mountEnroll(router, hub, gate);
   mountKeys(router, hub);
-  mountServers(router, hub);
+  mountServers(router);
+  mountSeries(router, hub);
+  mountCredentials(router, hub);
+  mountPeople(router, hub, sessions);
+  mountTrail(router);
   mountPages(router, { hub, sessions, assets });
   return router.finish();
 }

@@ -1,8 +1,11 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { deviceOf, isDeviceOf } from './devices.ts';
 import type { Hub } from './hub.ts';
 import { GuessLimit } from './pages/guess-limit.ts';
+import type { Registry } from './servers.ts';
 import type { User } from './store.ts';
-import { verifyPassword } from './users.ts';
+import { sourceOf } from './throttle.ts';
+import { changePassword, verifyPassword } from './users.ts';
 
 /** Name of the cookie; the prefix makes browsers insist on Secure, Path=/ and no Domain. */
 export const COOKIE = '__Host-scout';
@@ -26,7 +29,13 @@ export interface Person {
   csrf: string;
 }
 
-export type SignIn = { ok: true; cookie: string } | { ok: false; reason: 'refused' } | { ok: false; reason: 'wait'; seconds: number };
+/** What became of a password: `cookie` opens the session, `device` tells this browser from strangers the next time. */
+export type SignIn =
+  | { ok: true; cookie: string; device: string }
+  | { ok: false; reason: 'refused' }
+  | { ok: false; reason: 'wait'; seconds: number };
+/** One who guesses is slowed down here: by what he is counted, and for which subject. */
+type Counted = [GuessLimit, string];
 
 const hashOf = (cookie: string): string => createHash('sha256').update(cookie).digest('hex');
 /** Derived from the cookie, so nothing more has to be kept and nobody without the cookie can know it. */
@@ -44,33 +53,73 @@ export class Sessions {
   /** By account and source together: somebody who guesses slows himself down, not the account's owner elsewhere. */
   readonly #pairs: GuessLimit;
   readonly #sources: GuessLimit;
+  /** By account alone, wherever guesses come from; short, for it is the owner at a new browser who waits. */
+  readonly #accounts: GuessLimit;
   readonly #queue: (() => void)[] = [];
   #checking = 0;
 
   constructor(hub: Pick<Hub, 'store' | 'now' | 'monotonic'>) {
     this.#hub = hub;
     this.#pairs = new GuessLimit(hub.monotonic);
-    this.#sources = new GuessLimit(hub.monotonic, { free: 30 });
+    this.#sources = new GuessLimit(hub.monotonic, { free: 30, most: 60_000 });
+    this.#accounts = new GuessLimit(hub.monotonic, { free: 30, most: 60_000 });
   }
 
-  /** Checks a password and opens a session. `source` is the address that asks. */
-  async signIn(name: string, password: string, source: string): Promise<SignIn> {
+  /**
+   * Checks a password and opens a session. `source` is the address that asks; `device` what an earlier sign-in handed to
+   * this browser: it is counted by itself alone, so nobody who guesses, at the same address or anywhere, keeps it out.
+   */
+  async signIn(name: string, password: string, source: string, device?: string): Promise<SignIn> {
     const from = sourceOf(source);
-    const pair = `${from} ${hashOf(name)}`;
-    const wait = Math.max(this.#pairs.wait(pair), this.#sources.wait(from));
-    if (wait > 0) return { ok: false, reason: 'wait', seconds: Math.ceil(wait / 1_000) };
-    if (this.#queue.length >= CHECKS_WAITING) return { ok: false, reason: 'wait', seconds: 5 };
-    this.#pairs.count(pair);
-    this.#sources.count(from);
     const user = await this.#hub.store.userByName(name);
-    const right = password.length <= PASSWORD_MOST && (await this.#verify(user, password));
-    if (!right || !user) return { ok: false, reason: 'refused' };
-    this.#pairs.forgive(pair, true);
-    this.#sources.forgive(from, false);
+    const known = user !== undefined && device !== undefined && isDeviceOf(user, device);
+    const counted: Counted[] = known
+      ? [[this.#pairs, `device ${hashOf(device)}`]]
+      : [
+          [this.#pairs, `${from} ${hashOf(name)}`],
+          [this.#sources, from],
+          [this.#accounts, hashOf(name)],
+        ];
+    const fault = await this.#check(user, password, counted, known);
+    if (fault || !user) return fault ?? { ok: false, reason: 'refused' };
+    return { ok: true, cookie: await this.#open(user), device: known ? device : deviceOf(user) };
+  }
+
+  /**
+   * Gives a person another password, who knows the old one: ends every session of theirs and opens a new one. Throws
+   * HUB_PASSWORD_WEAK, HUB_USER_UNKNOWN.
+   */
+  async changePassword(hub: Registry, { id, name }: Person, { old, password }: { old: string; password: string }): Promise<SignIn> {
+    const user = await this.#hub.store.userByName(name);
+    const fault = await this.#check(user, old, [[this.#pairs, `own ${id}`]], true);
+    if (fault) return fault;
+    const changed = await changePassword(hub, name, password);
+    return { ok: true, cookie: await this.#open(changed), device: deviceOf(changed) };
+  }
+
+  /** What keeps a password from being right; undefined when it is. */
+  async #check(
+    user: User | undefined,
+    password: string,
+    counted: Counted[],
+    known: boolean,
+  ): Promise<Exclude<SignIn, { ok: true }> | undefined> {
+    const wait = Math.max(...counted.map(([limit, subject]) => limit.wait(subject)));
+    if (wait > 0) return { ok: false, reason: 'wait', seconds: Math.ceil(wait / 1_000) };
+    if (!known && this.#queue.length >= CHECKS_WAITING) return { ok: false, reason: 'wait', seconds: 5 };
+    for (const [limit, subject] of counted) limit.count(subject);
+    const right = password.length <= PASSWORD_MOST && (await this.#verify(user, password, known));
+    if (!right) return { ok: false, reason: 'refused' };
+    // Of a source only the attempt itself: what others there got wrong stays counted.
+    for (const [limit, subject] of counted) limit.forgive(subject, limit !== this.#sources);
+    return undefined;
+  }
+
+  async #open({ id }: User): Promise<string> {
     const cookie = randomBytes(32).toString('base64url');
     const now = this.#hub.now();
-    await this.#hub.store.addSession({ hash: hashOf(cookie), userId: user.id, createdAt: now, lastSeen: now });
-    return { ok: true, cookie };
+    await this.#hub.store.addSession({ hash: hashOf(cookie), userId: id, createdAt: now, lastSeen: now });
+    return cookie;
   }
 
   /** Who is behind a cookie, if its session is still good. `active` tells a person's doing from a page that refreshes itself. */
@@ -94,8 +143,10 @@ export class Sessions {
     if (cookie) await this.#hub.store.removeSession(hashOf(cookie));
   }
 
-  async #verify(user: User | undefined, password: string): Promise<boolean> {
-    if (this.#checking >= CHECKS_AT_ONCE) await new Promise<void>((resolve) => this.#queue.push(resolve));
+  async #verify(user: User | undefined, password: string, first: boolean): Promise<boolean> {
+    // A flood of guesses keeps strangers waiting, not those who are known.
+    if (this.#checking >= CHECKS_AT_ONCE)
+      await new Promise<void>((resolve) => (first ? this.#queue.unshift(resolve) : this.#queue.push(resolve)));
     else this.#checking++;
     try {
       return await verifyPassword(user, password);
@@ -105,16 +156,4 @@ export class Sessions {
       else this.#checking--;
     }
   }
-}
-
-/** What counts as one source: an IPv4 address, or the /64 that one IPv6 customer holds. */
-export function sourceOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped?.[1]) return mapped[1];
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.toLowerCase().split('%')[0]!.split('::');
-  const front = head === '' ? [] : head.split(':');
-  const back = tail ? tail.split(':') : [];
-  const missing = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
-  return `${[...front, ...Array<string>(missing).fill('0'), ...back].slice(0, 4).join(':')}::/64`;
 }

@@ -1,213 +1,191 @@
 import * as z from 'zod';
-import { authoritySchema, enrolledSchema, enrollSchema } from '../../protocol/enroll.ts';
-import { acceptedSchema, heartbeatSchema, problemSchema, whoamiSchema } from '../../protocol/heartbeat.ts';
-import { mintedSchema, mintSchema, registeredSchema, registerSchema, retiredSchema, retireSchema } from '../../protocol/keys.ts';
-import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from '../../protocol/servers.ts';
-import { API_KEY_HEADER, BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, CONTENT_TYPE, PATHS } from '../../protocol/wire.ts';
+import { API_KEY_HEADER, BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, CONTENT_TYPE } from '../../protocol/wire.ts';
+import { CSRF_HEADER } from '../access.ts';
+import { type Route, type RouteId, routes, type Who } from '../routes.ts';
+import { COOKIE } from '../session.ts';
+import { BODIES, type Bodies, SCHEMAS } from './schemas.ts';
 
 type Json = Record<string, unknown>;
 
-const SCHEMAS = {
-  Heartbeat: heartbeatSchema,
-  Accepted: acceptedSchema,
-  Whoami: whoamiSchema,
-  Problem: problemSchema,
-  ServerSummary: serverSummarySchema,
-  ServerDetails: serverDetailsSchema,
-  Key: keyViewSchema,
-  KeyRegistration: registerSchema,
-  Registered: registeredSchema,
-  Mint: mintSchema,
-  Minted: mintedSchema,
-  Retirement: retireSchema,
-  Retired: retiredSchema,
-  Enrollment: enrollSchema,
-  Enrolled: enrolledSchema,
-  Authority: authoritySchema,
-};
-
 const ref = (name: keyof typeof SCHEMAS): Json => ({ $ref: `#/components/schemas/${name}` });
 const content = (type: string, schema: Json): Json => ({ [type]: { schema } });
-const ok = (description: string, schema: Json, type = 'application/json'): Json => ({
-  200: { description, content: content(type, schema) },
-});
 
 /** Why each status comes; the words are those of the field `code`. */
 const REASONS: Record<number, string> = {
   303: 'Not signed in, or done: go to the address in Location.',
-  400: 'Not understood: heartbeat_invalid, key_invalid, idempotency_key, bad_request. Nothing was stored or changed.',
-  401: 'No key, or none that is good: key_missing, key_refused. For people: signed_out.',
-  403: 'Known, but not permitted: forbidden. Of a token: token_refused.',
+  400: 'Not understood: heartbeat_invalid, key_invalid, idempotency_key, invalid, bad_request. Nothing was stored or changed.',
+  401: 'Nobody that is known: key_missing, key_refused. For people: signed_out.',
+  403: 'Known, but not permitted: forbidden. Of a token: token_refused; of one\u2019s own password: password_wrong.',
   404: 'Not there: not_found.',
-  409: 'Contradicts what there is: key_exists, key_in_use, key_last, keys_full, idempotency_used. Nothing was changed.',
+  409: 'Contradicts what there is: exists, key_exists, key_in_use, key_last, keys_full, last_admin, moved, policy, idempotency_used. Nothing was changed.',
   413: 'More than one request may carry: body_too_large.',
   415: 'unsupported_type, unsupported_encoding.',
   429: 'Too many failures: too_many. Retry-After says when to come back.',
   503: 'Not ready: not_ready.',
 };
 
-function failures(...statuses: number[]): Json {
-  const answers = statuses.map((status) => [
-    status,
-    { description: REASONS[status], content: content('application/problem+json', ref('Problem')) },
-  ]);
-  return Object.fromEntries(answers) as Json;
+function failures(statuses: number[]): Json {
+  const problem = content('application/problem+json', ref('Problem'));
+  return Object.fromEntries(statuses.map((status) => [status, { description: REASONS[status], content: problem }])) as Json;
 }
 
-const asAgent = [{ apiKey: [] }, { bearer: [] }];
-const asPerson = [{ session: [] }];
-const parameter = (name: string, where: 'path' | 'query', description: string): Json => ({
+const parameter = (name: string, where: 'path' | 'query' | 'header', description: string, schema: Json = { type: 'string' }): Json => ({
   name,
   in: where,
   required: where === 'path',
   description,
-  schema: { type: 'string' },
-});
-const serverName = parameter('name', 'path', 'Name of the server.');
-const html = (summary: string, ...more: number[]): Json => ({
-  summary,
-  security: asPerson,
-  responses: { ...ok('A page.', { type: 'string' }, 'text/html'), ...failures(303, ...more) },
-});
-const open = (summary: string, type: string, ...more: number[]): Json => ({
-  summary,
-  security: [],
-  responses: { ...ok(summary, { type: type === 'application/json' ? 'object' : 'string' }, type), ...failures(...more) },
+  schema,
 });
 
-const heartbeats: Json = {
-  summary: 'Send heartbeats',
-  description:
-    'One heartbeat a line; frames of zstd and members of gzip may be joined. All of a batch is stored or none of it; what ' +
-    `was stored before counts as a duplicate. At most ${BATCH_MAX_COUNT} heartbeats, ${BATCH_MAX_BYTES} bytes compressed, ` +
-    `${BODY_MAX_BYTES} bytes uncompressed.`,
-  security: asAgent,
-  parameters: [
-    { name: 'Content-Encoding', in: 'header', required: false, description: 'How the body is packed.', schema: { enum: ['zstd', 'gzip'] } },
-  ],
-  requestBody: {
-    required: true,
-    content: {
-      ...content(CONTENT_TYPE, ref('Heartbeat')),
-      ...content('application/json', { oneOf: [ref('Heartbeat'), { type: 'array', items: ref('Heartbeat') }] }),
-    },
-  },
-  responses: { ...ok('Stored durably.', ref('Accepted')), ...failures(400, 401, 403, 413, 415, 429) },
+const NAMES: Record<string, string> = {
+  name: 'Its name.',
+  key: 'Name or fingerprint of the key.',
+  fingerprint: 'First 12 hex digits of its SHA-256.',
+  id: 'Its id.',
 };
+const pathParameters = (path: string): Json[] =>
+  [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => parameter(name, 'path', NAMES[name] ?? 'As it is called.'));
 
-const idempotencyKey: Json = {
-  name: 'Idempotency-Key',
-  in: 'header',
-  required: true,
-  description: 'The same key that asks with the same value gets the same new key, for a day, also when it has ended by then.',
-  schema: { type: 'string', minLength: 16, maxLength: 128 },
-};
-const keyRoute = (summary: string, asked: keyof typeof SCHEMAS, answered: keyof typeof SCHEMAS, parameters: Json[] = []): Json => ({
-  post: {
-    summary,
-    security: asAgent,
+function securityOf({ open, agent, scope, session }: Who): Json[] {
+  if (open) return [];
+  const byKey = agent || scope ? [{ apiKey: [] }, { bearer: [] }] : [];
+  return [...byKey, ...(session ? [{ session: [] }] : [])];
+}
+
+/** In words, who may. */
+export function whoIn({ open, agent, scope, session, role }: Who): string {
+  if (open) return 'anybody';
+  const credential = scope && `${scope === 'any' ? 'any credential' : `credentials with the scope \`${scope}\``}`;
+  const people = session && 'people who are signed in';
+  const kinds = [agent && 'servers with their own key', credential, people].filter((kind) => typeof kind === 'string');
+  return `${kinds.join(', ')}${role ? ', admins only' : ''}`;
+}
+
+type Row = ReturnType<typeof routes>[number];
+
+const MINTING = parameter(
+  'Idempotency-Key',
+  'header',
+  'The same key that asks with the same value gets the same new key, for a day, also when it has ended by then.',
+  { type: 'string', minLength: 16, maxLength: 128 },
+);
+
+function statusesOf({ method, path, who }: Row, { asks }: Bodies): number[] {
+  const reading = method === 'GET';
+  return [
+    ...(asks || !reading || path.endsWith('/series') || path.endsWith('/audit') ? [400] : []),
+    ...(who.open ? [] : [401]),
+    ...(who.open ? (path.endsWith('/enroll') ? [403] : []) : [403]),
+    ...(path.includes(':') || path.endsWith('/authority') ? [404] : []),
+    ...(reading ? [] : [409, 413]),
+    ...(asks ? [415] : []),
+    ...(who.agent || who.scope || path.endsWith('/enroll') || path.endsWith('/password') ? [429] : []),
+  ];
+}
+
+function answerOf({ answers, status }: Bodies): Json {
+  if (answers === undefined) return { 204: { description: 'Done.' } };
+  if (answers === 'lines') return { 200: { description: 'One line of JSON each.', content: content(CONTENT_TYPE, { type: 'string' }) } };
+  const schema = Array.isArray(answers) ? { type: 'array', items: ref(answers[0]) } : ref(answers);
+  return { [status ?? 200]: { description: status === 201 ? 'Made.' : 'Done.', content: content('application/json', schema) } };
+}
+
+function apiOperation(row: Row): Json {
+  const bodies = (BODIES as Partial<Record<RouteId, Bodies>>)[row.id];
+  if (!bodies) return eventsOperation(row);
+  const byPeople = row.who.session && row.method !== 'GET';
+  const parameters = [
+    ...pathParameters(row.path),
+    ...Object.entries(bodies.query ?? {}).map(([name, text]) => parameter(name, 'query', text)),
+    ...(row.path.endsWith('/mint') ? [MINTING] : []),
+    ...(byPeople ? [parameter(CSRF_HEADER, 'header', 'By a session only: `csrf` of GET /api/v1/session.')] : []),
+  ];
+  return {
+    ...headOf(row),
     ...(parameters.length > 0 && { parameters }),
-    requestBody: { required: parameters.length === 0, content: content('application/json', ref(asked)) },
-    responses: { ...ok('Done, or done before.', ref(answered)), ...failures(400, 401, 403, 409, 413, 415, 429) },
-  },
+    ...(bodies.asks && { requestBody: { required: !row.path.endsWith('/mint'), content: content('application/json', ref(bodies.asks)) } }),
+    responses: { ...answerOf(bodies), ...failures(statusesOf(row, bodies)) },
+  };
+}
+
+function eventsOperation(row: Row): Json {
+  const events = { 200: { description: 'Server-sent events.', content: content('text/event-stream', { type: 'string' }) } };
+  return { ...headOf(row), responses: { ...events, ...failures([401]) } };
+}
+
+const headOf = ({ summary, who }: Pick<Route, 'summary' | 'who'>): Json => ({
+  summary,
+  description: `For ${whoIn(who)}.`,
+  security: securityOf(who),
 });
 
-const PATH_ITEMS: Record<string, Json> = {
-  [PATHS.heartbeats]: { post: heartbeats },
-  [PATHS.whoami]: {
-    get: {
-      summary: 'Whose key this is',
-      security: asAgent,
-      responses: { ...ok('The server of the key.', ref('Whoami')), ...failures(401, 429) },
+function heartbeatsOperation(row: Row): Json {
+  return {
+    ...headOf(row),
+    description:
+      `For ${whoIn(row.who)}. One heartbeat a line; frames of zstd and members of gzip may be joined. All of a batch is stored or ` +
+      `none of it; what was stored before counts as a duplicate. At most ${BATCH_MAX_COUNT} heartbeats, ${BATCH_MAX_BYTES} bytes ` +
+      `compressed, ${BODY_MAX_BYTES} bytes uncompressed.`,
+    parameters: [parameter('Content-Encoding', 'header', 'How the body is packed.', { enum: ['zstd', 'gzip'] })],
+    requestBody: {
+      required: true,
+      content: {
+        ...content(CONTENT_TYPE, ref('Heartbeat')),
+        ...content('application/json', { oneOf: [ref('Heartbeat'), { type: 'array', items: ref('Heartbeat') }] }),
+      },
     },
-  },
-  [PATHS.register]: keyRoute('Register a key that the agent made, by its SHA-256 or public half', 'KeyRegistration', 'Registered'),
-  [PATHS.mint]: keyRoute('Have a new key made', 'Mint', 'Minted', [idempotencyKey]),
-  [PATHS.retire]: keyRoute('End another key of the same server, never the one that asks', 'Retirement', 'Retired'),
-  [PATHS.enroll]: {
-    post: {
-      summary: 'Have the key of a new host taken, by a token that works once',
-      security: [],
-      requestBody: { required: true, content: content('application/json', ref('Enrollment')) },
-      responses: { ...ok('Done, or done before with the same token and key.', ref('Enrolled')), ...failures(400, 403, 409, 413, 415, 429) },
+    responses: {
+      200: { description: 'Stored durably.', content: content('application/json', ref('Accepted')) },
+      ...failures([400, 401, 403, 413, 415, 429]),
     },
-  },
-  [PATHS.authority]: {
-    get: {
-      summary: 'The certificate of the authority that signed this service\u2019s own',
-      description: 'Where the service has an authority of its own. Trust it after comparing its SHA-256 with what a token says.',
-      security: [],
-      responses: { ...ok('PEM.', ref('Authority')), ...failures(404) },
-    },
-  },
-  '/api/v1/servers': {
-    get: {
-      summary: 'Every server and how it stands',
-      security: asPerson,
-      responses: { ...ok('By name.', { type: 'array', items: ref('ServerSummary') }), ...failures(401) },
-    },
-  },
-  '/api/v1/servers/{name}': {
-    get: {
-      summary: 'One server: its keys, and what came in from each agent instance',
-      security: asPerson,
-      parameters: [serverName],
-      responses: { ...ok('The server.', ref('ServerDetails')), ...failures(401, 404) },
-    },
-  },
-  '/api/v1/servers/{name}/keys': {
-    get: {
-      summary: 'The keys of one server, by fingerprint',
-      security: asPerson,
-      parameters: [serverName],
-      responses: { ...ok('The keys.', { type: 'array', items: ref('Key') }), ...failures(401, 404) },
-    },
-  },
-  '/api/v1/servers/{name}/series': {
-    get: {
-      summary: 'Recent values of one metric',
-      security: asPerson,
-      parameters: [
-        serverName,
-        parameter('metric', 'query', 'Name of the metric.'),
-        parameter('from', 'query', 'RFC 3339, or milliseconds since the epoch; an hour before `to` unless given.'),
-        parameter('to', 'query', 'RFC 3339, or milliseconds since the epoch; now unless given.'),
-      ],
-      responses: { ...ok('Times, and values by attributes.', { type: 'object' }), ...failures(400, 401, 404) },
-    },
-  },
-  '/': { get: html('The fleet') },
-  '/servers/{name}': { get: { ...html('One server', 404), parameters: [serverName] } },
-  '/sign-in': {
-    get: { ...html('The form to sign in'), security: [] },
-    post: { ...html('Sign in', 403, 413, 429), security: [] },
-  },
-  '/sign-out': { post: html('Sign out', 403, 413) },
-  '/assets/{name}': {
-    get: { ...open('Styles and scripts of the pages', 'text/plain', 404), parameters: [parameter('name', 'path', 'Name of the file.')] },
-  },
-  '/healthz': { get: open('Whether the process runs', 'text/plain') },
-  '/readyz': { get: open('Whether requests can be served', 'text/plain', 503) },
-  '/metrics': { get: open('Figures of the hub itself, as Prometheus reads them', 'text/plain') },
-  '/openapi.json': { get: open('This document', 'application/json') },
-};
+  };
+}
 
-/** The published description of every route (OpenAPI 3.1), made from the schemas that the hub itself checks with. */
+function pageOperation(row: Row): Json {
+  const parameters = pathParameters(row.path);
+  const type = row.path === '/openapi.json' ? 'application/json' : row.face === 'plain' ? 'text/plain' : 'text/html';
+  const body = type === 'application/json' ? { type: 'object' } : { type: 'string' };
+  const form = row.face === 'form' ? [400, 403, 413, 415] : [];
+  const more = [
+    ...(row.face === 'plain' ? [] : [303]),
+    ...form,
+    ...(row.path.includes(':') ? [404] : []),
+    ...(row.path === '/sign-in' && row.method === 'POST' ? [429] : []),
+    ...(row.path === '/readyz' ? [503] : []),
+  ];
+  return {
+    ...headOf(row),
+    ...(parameters.length > 0 && { parameters }),
+    responses: { 200: { description: row.summary, content: content(type, body) }, ...failures(more) },
+  };
+}
+
+function operationOf(row: Row): Json {
+  if (row.face === 'raw') return heartbeatsOperation(row);
+  return row.face === 'api' ? apiOperation(row) : pageOperation(row);
+}
+
+/** The published description of every route (OpenAPI 3.1), made from the table of routes and the schemas that the hub checks with. */
 export function openapi(version: string): Json {
   const schemas = Object.entries(SCHEMAS).map(([name, schema]) => {
-    const { $schema, ...rest } = z.toJSONSchema(schema);
+    const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
     return [name, rest];
   });
+  const paths: Record<string, Json> = {};
+  for (const row of routes()) {
+    const path = row.path.replace(/:(\w+)/g, '{$1}');
+    paths[path] = { ...paths[path], [row.method.toLowerCase()]: operationOf(row) };
+  }
   return {
     openapi: '3.1.1',
     info: { title: 'scout-hub', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
-    paths: PATH_ITEMS,
+    paths,
     components: {
       schemas: Object.fromEntries(schemas) as Json,
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: API_KEY_HEADER },
         bearer: { type: 'http', scheme: 'bearer' },
-        session: { type: 'apiKey', in: 'cookie', name: '__Host-scout' },
+        session: { type: 'apiKey', in: 'cookie', name: COOKIE },
       },
     },
   };

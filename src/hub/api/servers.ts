@@ -1,60 +1,82 @@
-import type { Hub } from '../hub.ts';
-import { MOST_POINTS, readRange } from '../pages/readings.ts';
-import { type Attributes, ratesOf, valuesOf } from '../pages/series.ts';
-import { Refusal } from '../problems.ts';
-import { param } from '../requests.ts';
+import {
+  emptySchema,
+  keyChangeSchema,
+  newKeySchema,
+  newServerSchema,
+  rotationRequestSchema,
+  serverChangeSchema,
+} from '../../protocol/management.ts';
+import { addKey, addKeyOf, changeKey, retireKeys, rotateKey, rotateTo } from '../key-changes.ts';
+import { bodyOf, param } from '../requests.ts';
 import type { Router } from '../router.ts';
-import { listKeys, listServers, type Registry, rfc3339, showServer } from '../servers.ts';
+import { addServer, changeServer, listKeys, listServers, registerServer, removeServer, showServer } from '../servers.ts';
+import { unlessWeak } from '../weak-keys.ts';
 
-const HOUR_MS = 3_600_000;
-/** Longest range that one request may ask for. */
-const LONGEST_MS = 31 * 24 * HOUR_MS;
-
-/** Mounts what people and scripts read: servers, and the series behind the charts. */
-export function mountServers(router: Router, hub: Hub): void {
+/** Mounts servers and their keys, as people and scripts manage them. */
+export function mountServers(router: Router): void {
   router.on('GET /api/v1/servers', async (c) => c.json(await listServers(c.get('registry'))));
   router.on('GET /api/v1/servers/:name', async (c) => c.json(await showServer(c.get('registry'), param(c, 'name'))));
+
+  router.on('POST /api/v1/servers', async (c) => {
+    const { name, policy, grace, sha256 } = await bodyOf(c, newServerSchema, 'invalid');
+    const [hub, graceMs] = [c.get('registry'), Math.round(grace * 1_000)];
+    if (sha256 === undefined) return c.json(await addServer(hub, name, policy, graceMs), 201);
+    unlessWeak(sha256);
+    return c.json(await registerServer(hub, { name, policy, graceMs, sha256 }), 201);
+  });
+
+  router.on('PATCH /api/v1/servers/:name', async (c) => {
+    const { policy, grace } = await bodyOf(c, serverChangeSchema, 'invalid');
+    const wanted = { ...(policy && { policy }), ...(grace !== undefined && { graceMs: Math.round(grace * 1_000) }) };
+    await changeServer(c.get('registry'), param(c, 'name'), wanted);
+    return c.json(await showServer(c.get('registry'), param(c, 'name')));
+  });
+
+  router.on('DELETE /api/v1/servers/:name', async (c) => {
+    await removeServer(c.get('registry'), param(c, 'name'));
+    return c.body(null, 204);
+  });
+
+  mountKeysOfServers(router);
+}
+
+function mountKeysOfServers(router: Router): void {
   router.on('GET /api/v1/servers/:name/keys', async (c) => c.json(await listKeys(c.get('registry'), param(c, 'name'))));
 
-  router.on('GET /api/v1/servers/:name/series', async (c) => {
-    const { metric, from, to } = c.req.query();
-    if (!metric) throw invalid('Name one metric: ?metric=system.cpu.time');
-    const until = instant(to, hub.now());
-    const since = instant(from, until - HOUR_MS);
-    if (Number.isNaN(since) || Number.isNaN(until))
-      throw invalid('`from` and `to` are times such as 2026-01-31T12:00:00Z, or milliseconds since the epoch.');
-    if (since >= until || until - since > LONGEST_MS) throw invalid('`from` lies before `to`, and at most 31 days before it.');
-    return c.json(await seriesOf(c.get('registry'), param(c, 'name'), metric, since, until));
+  router.on('POST /api/v1/servers/:name/keys/rotate', async (c) => {
+    const { grace, sha256, standing } = await bodyOf(c, rotationRequestSchema, 'invalid');
+    const [hub, name] = [c.get('registry'), param(c, 'name')];
+    const options = { standing, graceMs: grace === undefined ? undefined : Math.round(grace * 1_000) };
+    if (sha256 === undefined) return c.json(await rotateKey(hub, name, options));
+    unlessWeak(sha256);
+    return c.json(await rotateTo(hub, name, sha256, options));
+  });
+
+  router.on('POST /api/v1/servers/:name/keys/retire', async (c) => {
+    await bodyOf(c, emptySchema, 'invalid');
+    return c.json({ retired: await retireKeys(c.get('registry'), param(c, 'name')) });
+  });
+
+  router.on('POST /api/v1/servers/:name/keys', async (c) => {
+    const { name, sha256, standing } = await bodyOf(c, newKeySchema, 'invalid');
+    const [hub, server] = [c.get('registry'), param(c, 'name')];
+    if (sha256 === undefined) return c.json(await addKey(hub, server, name, standing), 201);
+    unlessWeak(sha256);
+    return c.json(await addKeyOf(hub, server, { name, sha256 }, standing), 201);
+  });
+
+  router.on('PATCH /api/v1/servers/:name/keys/:key', async (c) => {
+    const wanted = await bodyOf(c, keyChangeSchema, 'invalid');
+    const what =
+      'enabled' in wanted
+        ? ({ action: wanted.enabled ? 'enable' : 'disable', force: wanted.force } as const)
+        : ({ action: 'rename', to: wanted.name } as const);
+    return c.json(await changeKey(c.get('registry'), param(c, 'name'), param(c, 'key'), what));
+  });
+
+  router.on('DELETE /api/v1/servers/:name/keys/:key', async (c) => {
+    const force = c.req.query('force') === 'true';
+    await changeKey(c.get('registry'), param(c, 'name'), param(c, 'key'), { action: 'delete', force });
+    return c.body(null, 204);
   });
 }
-
-/** Series of one metric: gauges as read, counters as gain per second, downsampled to at most 500 points. */
-async function seriesOf(hub: Registry, name: string, metric: string, from: number, to: number) {
-  const { server_id, interval } = await showServer(hub, name);
-  const options = { from, to, interval: interval ?? 10, names: new Set([metric]) };
-  const { readings: found, step } = await readRange(hub.store, server_id, options);
-  const described = found.findLast((reading) => reading.metrics.has(metric))?.metrics.get(metric);
-  const counter = described?.type === 'counter';
-  const { times, lines } = (counter ? ratesOf : valuesOf)(found, metric, (row) => JSON.stringify(row), step);
-  const series = [...lines].map(([label, values]) => ({ attributes: JSON.parse(label) as Attributes, values }));
-  const unit = described ? `${described.unit}${counter ? '/s' : ''}` : null;
-  return {
-    server: name,
-    metric,
-    unit,
-    kind: counter ? 'rate' : 'value',
-    from: rfc3339(from),
-    to: rfc3339(to),
-    most_points: MOST_POINTS,
-    times,
-    series,
-  };
-}
-
-function instant(text: string | undefined, otherwise: number): number {
-  if (text === undefined || text === '') return otherwise;
-  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
-  return Number.isSafeInteger(ms) && ms <= 8.64e15 ? ms : Number.NaN;
-}
-
-const invalid = (detail: string): Refusal => new Refusal('bad_request', detail);
