@@ -19,7 +19,8 @@ export class Refusals {
     const found = this.#counts.get(name);
     if (found) Object.assign(found, { count: found.count + count, at: Math.max(found.at, at) });
     else this.#counts.set(name, { serverId, status, count, at });
-    this.#timer ??= setTimeout(() => void this.flush(), this.#failing ? RETRY_MS : FLUSH_MS);
+    // Unreferenced: a hub that is stopped while its store is away must not stay for what it could not count.
+    this.#timer ??= setTimeout(() => void this.flush(), this.#failing ? RETRY_MS : FLUSH_MS).unref();
   }
 
   /** Writes what was gathered; what cannot be written now is written later. */

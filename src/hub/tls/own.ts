@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,7 @@ export function authorityPrint(folder: string): string | null {
  * when fewer than 30 days remain or a name is missing, the authority is kept, for clients hold its certificate.
  */
 export function ownPair(folder: string, listenHost: string, now: number): Pair {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const authorityFiles = { cert: caFile(folder), key: join(folder, 'ca-key.pem') };
   const serverFiles = { cert: join(folder, 'server.pem'), key: join(folder, 'server-key.pem') };
   const authority = authorityOf(authorityFiles, now);
