@@ -11,7 +11,7 @@ import type { Receiver } from './receiver.ts';
 
 const CURSOR = 'forward';
 /** Heartbeats of one request at most; bytes of their frames. */
-const MOST = 64;
+const MOST = 32;
 const MOST_BYTES = 262_144;
 /** How long there is nothing to send, ms. */
 const IDLE_MS = 500;

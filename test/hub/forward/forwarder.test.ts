@@ -111,7 +111,7 @@ describe('forwarding', () => {
     const forwarder = make();
     await drain(forwarder);
     expect(taken()).toEqual(times);
-    expect(requests.length).toBe(3);
+    expect(requests.length).toBe(5);
     expect(requests[0]).toMatchObject({
       path: '/v1/metrics',
       headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'gzip' },
