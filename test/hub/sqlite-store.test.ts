@@ -27,28 +27,6 @@ describeStore(
   () => folder.remove(),
 );
 
-describe('instances', () => {
-  it('that are heard from no more are forgotten after 90 days and the window, with their gaps', async () => {
-    folder = tempFolder();
-    const store = SqliteStore.open(folder.path);
-    const { server, key } = registered('a');
-    await store.addServer(server, key);
-    const [day, gone, alive] = [86_400_000, randomUUID(), randomUUID()];
-    await store.accept(server, key, [incoming(gone, 1), incoming(gone, 5)], day);
-    await store.accept(server, key, [incoming(alive, 1)], 2 * day);
-    await store.prune(91 * day, 1e9);
-    expect(await store.instances(server.id)).toHaveLength(2);
-    // Not oftener than once an hour, whatever the time that is given.
-    await store.prune(91 * day + 1, 1e9);
-    expect(await store.instances(server.id)).toHaveLength(2);
-    await store.prune(91 * day + 3_600_000, 1e9);
-    expect(await store.instances(server.id)).toEqual([expect.objectContaining({ id: alive })]);
-    // Should it come back after all, it begins anew.
-    expect(await store.accept(server, key, [incoming(gone, 6)], 200 * day)).toEqual({ accepted: 1, duplicates: 0 });
-    await store.close();
-  });
-});
-
 describe('commits', () => {
   it('of what comes in close together are shared, whatever the size, and none is left behind', async () => {
     folder = tempFolder();

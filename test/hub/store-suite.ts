@@ -162,6 +162,22 @@ export function describeStore(name: string, open: () => Promise<Store>, reopen: 
       expect(await store.accept(server, key, [incoming(id, 98), incoming(id, 100)], 1)).toEqual({ accepted: 1, duplicates: 1 });
     });
 
+    it('forgets instances that are heard from no more, with their gaps, after 90 days and the window', async () => {
+      const { server, key } = await add('a');
+      const [day, gone, alive] = [86_400_000, randomUUID(), randomUUID()];
+      await store.accept(server, key, [incoming(gone, 1), incoming(gone, 5)], day);
+      await store.accept(server, key, [incoming(alive, 1)], 2 * day);
+      await store.prune(91 * day, 1e9);
+      expect(await store.instances(server.id)).toHaveLength(2);
+      // Not oftener than once an hour, whatever the time that is given.
+      await store.prune(91 * day + 1, 1e9);
+      expect(await store.instances(server.id)).toHaveLength(2);
+      await store.prune(91 * day + 3_600_000, 1e9);
+      expect(await store.instances(server.id)).toEqual([expect.objectContaining({ id: alive })]);
+      // Should it come back after all, it begins anew.
+      expect(await store.accept(server, key, [incoming(gone, 6)], 200 * day)).toEqual({ accepted: 1, duplicates: 0 });
+    });
+
     it('keeps the instances of servers apart, even under one id', async () => {
       const [a, b] = [await add('a'), await add('b')];
       const id = randomUUID();

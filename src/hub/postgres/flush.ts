@@ -98,8 +98,9 @@ function wantedOf(batches: Batch[], of: (batch: Batch) => number): Omit<Numbers,
   for (const batch of batches) {
     const server = of(batch);
     for (const { instance, sequence } of batch.beats) {
-      const found = wanted.get(`${server} ${instance}`) ?? { server, instance, sequences: [] };
+      const found = wanted.get(`${server} ${instance}`) ?? { server, instance, sequences: [], seenAt: batch.received };
       found.sequences.push(sequence);
+      found.seenAt = batch.received;
       wanted.set(`${server} ${instance}`, found);
     }
   }

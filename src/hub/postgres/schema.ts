@@ -125,6 +125,7 @@ export const FIRST = `
     last_sequence bigint NOT NULL,
     accepted bigint NOT NULL,
     duplicates bigint NOT NULL,
+    seen_at bigint NOT NULL,
     UNIQUE (server, id)
   ) WITH (fillfactor = 70);
 

@@ -13,6 +13,8 @@ export interface Numbers {
   server: number;
   instance: string;
   sequences: number[];
+  /** When the last of them was received, ms. */
+  seenAt: number;
   marks: Marks;
 }
 
@@ -47,15 +49,15 @@ export async function writeNumbers(sql: Sql, numbers: Numbers[]): Promise<void> 
   const { int8s, texts } = sql.types;
   const column = (of: (one: Numbers) => number) => int8s(numbers.map(of));
   const rows = await sql`
-    INSERT INTO instances (server, id, first_sequence, last_sequence, accepted, duplicates)
-    SELECT w.server, w.id, w.first, w.last, w.accepted, w.duplicates
+    INSERT INTO instances (server, id, first_sequence, last_sequence, accepted, duplicates, seen_at)
+    SELECT w.server, w.id, w.first, w.last, w.accepted, w.duplicates, w.seen_at
     FROM unnest(${column((one) => one.server)}::bigint[], ${texts(numbers.map((one) => one.instance))}::text[],
       ${column(({ marks }) => marks.first)}::bigint[], ${column(({ marks }) => marks.last)}::bigint[],
-      ${column(({ marks }) => marks.accepted)}::bigint[], ${column(({ marks }) => marks.duplicates)}::bigint[])
-      WITH ORDINALITY AS w (server, id, first, last, accepted, duplicates, n)
+      ${column(({ marks }) => marks.accepted)}::bigint[], ${column(({ marks }) => marks.duplicates)}::bigint[],
+      ${column((one) => one.seenAt)}::bigint[]) WITH ORDINALITY AS w (server, id, first, last, accepted, duplicates, seen_at, n)
     ORDER BY w.n
     ON CONFLICT (server, id) DO UPDATE SET first_sequence = excluded.first_sequence, last_sequence = excluded.last_sequence,
-      accepted = excluded.accepted, duplicates = excluded.duplicates
+      accepted = excluded.accepted, duplicates = excluded.duplicates, seen_at = excluded.seen_at
     RETURNING number, server, id`;
   const torn = new Map(rows.map((row) => [`${row.server} ${row.id}`, row.number as number]));
   const changes = numbers.map((one) => ({ instance: torn.get(`${one.server} ${one.instance}`) as number, ...one.marks.changes() }));

@@ -1,4 +1,4 @@
-import { ENDED_KEPT_MS } from '../store.ts';
+import { ENDED_KEPT_MS, INSTANCE_KEPT_MS } from '../store.ts';
 import type { Fragment, Sql } from './client.ts';
 import type { Database } from './database.ts';
 import { beginSegment, dropSegment, Occupied, segments, tableOf, useAlone } from './segments.ts';
@@ -6,6 +6,7 @@ import { size } from './servers.ts';
 
 /** Rows dropped in one transaction. */
 const STEP = 1_000;
+const FORGET_EVERY_MS = 3_600_000;
 const SESSION_UNSEEN_MS = 7 * 86_400_000;
 /** How long one who comes with a token that has ended is told so. */
 const TOKEN_TOLD_MS = 7 * 86_400_000;
@@ -76,6 +77,7 @@ async function passOver(sql: Sql, before: number, mostBytes: number): Promise<nu
   await sql`DELETE FROM tokens WHERE expires_at < ${before - TOKEN_TOLD_MS}`;
   const [row] = await sql`SELECT value::bigint AS begin FROM meta WHERE name = 'window_from' FOR UPDATE`;
   const begin = row?.begin as number;
+  await forgetInstances(sql, begin, before);
   const passed = sql`h.received >= ${begin} AND h.received < ${before}`;
   const [counted] = await sql`SELECT count(*)::int8 AS count FROM heartbeats AS h WHERE ${passed}`;
   if (counted?.count > 0) await lose(sql, passed);
@@ -83,6 +85,14 @@ async function passOver(sql: Sql, before: number, mostBytes: number): Promise<nu
   await sql`UPDATE meta SET value = ${String(before)} WHERE name = 'window_from'`;
   await endSegment(sql, before, mostBytes);
   return counted?.count;
+}
+
+/** All of them are looked at, so it is done now and then. */
+async function forgetInstances(sql: Sql, begin: number, before: number): Promise<void> {
+  if (Math.floor(begin / FORGET_EVERY_MS) === Math.floor(before / FORGET_EVERY_MS)) return;
+  // Those that nobody holds: a server whose heartbeats come in at this moment has been heard from.
+  await sql`
+    DELETE FROM instances WHERE number IN (SELECT number FROM instances WHERE seen_at < ${before - INSTANCE_KEPT_MS} FOR UPDATE SKIP LOCKED)`;
 }
 
 /** Begins a new segment when the one that is written to has had its share. */
