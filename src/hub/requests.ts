@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type * as z from 'zod';
 import type { Caller } from './gate.ts';
 import { type ProblemWord, Refusal } from './problems.ts';
+import { type Arrived, fromOf } from './proxies.ts';
 import type { Visitor } from './scopes.ts';
 import type { Registry } from './servers.ts';
 import type { Person } from './session.ts';
@@ -49,7 +50,7 @@ export async function bodyOf<Schema extends z.ZodType>(
 export const headersOf = (c: Context) => Object.fromEntries(c.req.raw.headers);
 
 /** Where a request comes from; empty in tests without a socket. */
-export const addressOf = (c: Context): string => (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress ?? '';
+export const addressOf = (c: Context): string => fromOf((c.env as Partial<HttpBindings> | undefined)?.incoming as Arrived | undefined);
 
 /** The agent or credential that asks, on a route that people do not use. */
 export function callerOf(c: Context<RouteEnv>): Caller {

@@ -3,7 +3,7 @@ import type { Log } from '../support/log.ts';
 import { Duties, type DutyOptions } from './duties.ts';
 import type { Hub } from './hub.ts';
 import { openStore, type Place } from './open-store.ts';
-import { HubServer, type Limits } from './server.ts';
+import { type Front, HubServer, type Limits } from './server.ts';
 import { checkDatabase } from './sqlite/integrity.ts';
 import { caFile } from './tls/own.ts';
 import { loadPair, type TlsChoice } from './tls/tls.ts';
@@ -26,6 +26,8 @@ export interface ServeOptions extends Place {
   /** What is done beside serving; nothing but roll-ups unless given. */
   duties?: Partial<DutyOptions>;
   limits?: Partial<Limits>;
+  /** What stands before the hub, and where people reach it through that: an origin of HTTPS. */
+  front?: Front & { publicOrigin?: string | undefined };
   log?: Log;
 }
 
@@ -65,16 +67,17 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const duties = Duties.of(hub, { historyMs: HISTORY_MS, ...options.duties });
     hub.figures = () => duties.figures();
     const pair = () => loadPair(options.tls, options.data, options.host, hub.now());
-    const server = new HubServer(hub, pair(), options.limits);
+    const server = new HubServer(hub, pair(), options.limits, options.front);
     const { port } = await server.start(options.host, options.port);
-    hub.publicOrigin = originOf(options.host, port);
+    const origin = originOf(options.host, port);
+    hub.publicOrigin = options.front?.publicOrigin ?? origin;
     duties.start();
     const verifying = attempt(hub, 'the audit trail could not be read', () => verifyTrails(hub, stopping.signal));
     const clock = sober(hub);
     const renew = () => attempt(hub, 'the certificate could not be renewed', () => server.renew(pair()));
     const timers = [setInterval(() => void prune(hub, clock(), options), PRUNE_EVERY_MS), setInterval(() => void renew(), RENEW_EVERY_MS)];
     return {
-      origin: hub.publicOrigin,
+      origin,
       port,
       hub,
       ca: options.tls.kind === 'self-signed' ? caFile(options.data) : undefined,

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createPlainServer, type IncomingMessage, type Server as PlainServer, type ServerResponse } from 'node:http';
 import { createServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -12,6 +12,7 @@ import type { Hub } from './hub.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Metrics } from './metrics.ts';
 import { PROBLEM_TYPE, type ProblemWord, Refusal } from './problems.ts';
+import type { Arrived, Proxies } from './proxies.ts';
 import type { Pair } from './tls/certificates.ts';
 
 /** How long a client may take, and how much it may ask for; ms, bytes, sockets. */
@@ -42,6 +43,14 @@ const LIMITS: Limits = {
   bodyBytes: 256 * 1_048_576,
 };
 
+/** What stands before the hub. */
+export interface Front {
+  /** Whose word is taken for where a request comes from. */
+  proxies?: Proxies | undefined;
+  /** Where they, and nobody else, may ask without TLS: an address of this machine, or the path of a socket. */
+  plain?: { host: string; port: number } | { path: string } | undefined;
+}
+
 /** The HTTPS server: heartbeats go straight to their handler, all else through the router. */
 export class HubServer {
   readonly #hub: Hub;
@@ -51,10 +60,13 @@ export class HubServer {
   readonly #ingest: Ingest;
   readonly #connections: Connections;
   readonly #https: HttpsServer;
+  readonly #front: Front;
+  #plain: PlainServer | undefined;
   #stopping = false;
 
-  constructor(hub: Hub, pair: Pair, limits: Partial<Limits> = {}) {
+  constructor(hub: Hub, pair: Pair, limits: Partial<Limits> = {}, front: Front = {}) {
     this.#hub = hub;
+    this.#front = front;
     this.#limits = { ...LIMITS, ...limits };
     this.#gate = new Gate(hub, this.#metrics);
     this.#connections = new Connections(this.#limits.connections);
@@ -64,6 +76,13 @@ export class HubServer {
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: this.#limits.headersMs,
+      ...this.#settings(),
+    });
+  }
+
+  /** What both servers go by. */
+  #settings() {
+    return {
       headersTimeout: this.#limits.headersMs,
       requestTimeout: this.#limits.requestMs,
       keepAliveTimeout: this.#limits.keepAliveMs,
@@ -71,25 +90,31 @@ export class HubServer {
       // Else the second of two is dropped in silence, and only on the way of heartbeats: joined, two keys are none.
       joinDuplicateHeaders: true,
       maxHeaderSize: this.#limits.headerBytes,
-    });
+    };
   }
 
   /** Listens; resolves to the address it got. Throws HUB_LISTEN. */
   async start(host: string, port: number): Promise<AddressInfo> {
-    const https = this.#https;
+    const { proxies, plain } = this.#front;
     const route = getRequestListener(createApp(this.#hub, this.#metrics, this.#gate).fetch);
-    https.on('connection', (socket: Socket) => this.#connections.opened(socket));
-    https.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const serve = (request: Arrived, response: ServerResponse): void => {
       this.#measure(request, response);
+      if (proxies) request.from = proxies.clientOf(request);
       if (isHeartbeats(request)) void this.#ingest.handle(request, response);
       else void route(request, response);
-    });
-    https.on('clientError', refuseSocket);
-    await new Promise<void>((resolve, reject) => {
-      https.once('error', (error) => reject(new ScoutError('HUB_LISTEN', { address: `${host}:${port}`, detail: detailOf(error) })));
-      https.listen(port, host, resolve);
-    });
-    return https.address() as AddressInfo;
+    };
+    this.#https.on('connection', (socket: Socket) => this.#connections.opened(socket));
+    this.#https.on('request', serve).on('clientError', refuseSocket);
+    await listening(this.#https, { host, port });
+    if (proxies && plain) {
+      // Nobody's key goes over this door but from a proxy, which had it by TLS.
+      const judge = (request: IncomingMessage, response: ServerResponse) =>
+        proxies.trusts(request.socket.remoteAddress) ? serve(request, response) : refuseStranger(response);
+      this.#plain = createPlainServer(this.#settings(), judge).on('clientError', refuseSocket);
+      this.#plain.maxConnections = this.#limits.connections;
+      await listening(this.#plain, plain);
+    }
+    return this.#https.address() as AddressInfo;
   }
 
   /** Serves new connections with another certificate. */
@@ -100,12 +125,23 @@ export class HubServer {
   /** Takes no more connections, finishes the requests under way, writes what was counted. The store stays open. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    const closed = new Promise((resolve) => this.#https.close(resolve));
-    this.#https.closeIdleConnections();
-    const late = setTimeout(() => this.#https.closeAllConnections(), this.#limits.stopMs);
+    const servers = this.#servers();
+    const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    this.#closeIdle();
+    const late = setTimeout(() => {
+      for (const server of servers) server.closeAllConnections();
+    }, this.#limits.stopMs);
     await closed;
     clearTimeout(late);
     await this.#gate.refusals.flush();
+  }
+
+  #servers(): (HttpsServer | PlainServer)[] {
+    return [this.#https, this.#plain].filter((server) => server !== undefined);
+  }
+
+  #closeIdle(): void {
+    for (const server of this.#servers()) server.closeIdleConnections();
   }
 
   #measure(request: IncomingMessage, response: ServerResponse): void {
@@ -114,9 +150,23 @@ export class HubServer {
     response.once('close', () => {
       if (response.statusCode === 200 && isHeartbeats(request)) this.#connections.known(request.socket);
       this.#metrics.observe(routeOf(request), (performance.now() - start) / 1_000);
-      if (this.#stopping) setImmediate(() => this.#https.closeIdleConnections());
+      if (this.#stopping) setImmediate(() => this.#closeIdle());
     });
   }
+}
+
+/** Throws HUB_LISTEN. */
+function listening(server: HttpsServer | PlainServer, where: { host: string; port: number } | { path: string }): Promise<void> {
+  const address = 'path' in where ? where.path : `${where.host}:${where.port}`;
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(new ScoutError('HUB_LISTEN', { address, detail: detailOf(error) })));
+    server.listen(where, resolve);
+  });
+}
+
+function refuseStranger(response: ServerResponse): void {
+  const refusal = new Refusal('forbidden', 'This address is for the proxy in front of the hub; ask by HTTPS.');
+  response.writeHead(refusal.status, { 'content-type': PROBLEM_TYPE, connection: 'close' }).end(JSON.stringify(refusal.body()));
 }
 
 function isHeartbeats({ url = '' }: IncomingMessage): boolean {
@@ -133,9 +183,16 @@ const SOCKET_FAULTS: Record<string, [ProblemWord, string]> = {
   HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers of the request are too large.'],
 };
 
+/** What a client that cannot be read as HTTP may take to read the answer, ms. */
+const LAST_WORDS_MS = 2_000;
+
 /** What could not be read as HTTP at all is answered here, for no request of it ever reaches a handler. */
 function refuseSocket(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  // Faults of TLS come here as well: what is written into a handshake that never ends would keep the connection for ever.
+  const isHttp = error.code?.startsWith('HPE_') || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  if (!socket.writable || !isHttp) return void socket.destroy();
+  const late = setTimeout(() => socket.destroy(), LAST_WORDS_MS);
+  socket.once('close', () => clearTimeout(late));
   const [code, detail] = SOCKET_FAULTS[error.code ?? ''] ?? ['bad_request', 'This is not a request of HTTP/1.1.'];
   const refusal = new Refusal(code, detail);
   const body = JSON.stringify(refusal.body());

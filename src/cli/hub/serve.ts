@@ -9,8 +9,9 @@ import { out } from '../output.ts';
 import { example } from '../program.ts';
 import { durationOption, usage, withData } from './common.ts';
 import { type DutyFlags, dutiesOf, withDuties } from './duties.ts';
+import { type FrontFlags, frontOf, withFront } from './front.ts';
 
-interface Options extends DutyFlags, Place {
+interface Options extends DutyFlags, FrontFlags, Place {
   listen: string;
   retention: string;
   maxSize: string;
@@ -30,7 +31,7 @@ export function verb(program: Command): void {
     .option('--tls-self-signed', 'certificate from an authority of our own, kept in the data folder as ca.pem')
     .option('--retention <duration>', 'how long heartbeats are kept', '24h')
     .option('--max-size <size>', 'how much the database may hold; the oldest heartbeats make room', '10GiB');
-  withData(withDuties(command)).action(run);
+  withData(withDuties(withFront(command))).action(run);
   example(command, 'scout-hub serve --listen 127.0.0.1:8443 --data ./hub --tls-self-signed');
 }
 
@@ -40,7 +41,7 @@ async function run(options: Options): Promise<void> {
     import('../../hub/tls/tls.ts'),
     import('../../support/logger.ts'),
   ]);
-  const duties = await dutiesOf(options);
+  const [duties, front] = [await dutiesOf(options), await frontOf(options)];
   const tls = tlsChoice(options);
   const { host, port } = listenOn(options.listen);
   const retentionMs = durationOption('--retention', options.retention);
@@ -49,7 +50,7 @@ async function run(options: Options): Promise<void> {
   // Nothing of a request's headers or body is ever handed to the log, so there is nothing to scrub from it.
   const log = createLogger({ level: logLevel(), format: 'auto', secrets: () => [] });
   const { data, database } = options;
-  const serving = await serve({ data, database, host, port, tls, retentionMs, mostBytes, duties, log });
+  const serving = await serve({ data, database, host, port, tls, retentionMs, mostBytes, duties, front, log });
   out.note(`scout-hub ${VERSION} on ${serving.origin}, data in ${database === undefined ? data : 'PostgreSQL'}`);
   if (serving.ca) out.note(`clients trust it by its certificate authority: ${serving.ca}`);
   const ended = untilSignal(serving);

@@ -5,6 +5,7 @@ import { type Caller, type Gate, keyUseOf } from '../gate.ts';
 import type { Hub } from '../hub.ts';
 import type { Metrics } from '../metrics.ts';
 import { PROBLEM_TYPE, Refusal } from '../problems.ts';
+import { fromOf } from '../proxies.ts';
 import { lackOf } from '../scopes.ts';
 import type { Incoming, Server } from '../store.ts';
 import { type BodyType, batchOf } from './batch.ts';
@@ -12,6 +13,9 @@ import { encodingOf, readBody, roomFor } from './body.ts';
 import { Failures } from './failures.ts';
 import { isGone, storeByHost } from './hosts.ts';
 import { Room } from './room.ts';
+
+/** What a client that was refused may take to send the rest. */
+const DISCARD_MS = 10_000;
 
 type Counts = Pick<Accepted, 'accepted' | 'duplicates'>;
 
@@ -42,7 +46,7 @@ export class Ingest {
       if (request.method !== 'POST')
         throw new Refusal('method_not_allowed', 'Heartbeats are sent with POST.', { headers: { allow: 'POST' } });
       // Before a byte of the body is read: who has no key makes the hub hold nothing.
-      caller = await this.#gate.admit(request.headers, request.socket.remoteAddress ?? '');
+      caller = await this.#gate.admit(request.headers, fromOf(request));
       const lack = lackOf(caller, 'POST /api/v1/heartbeats');
       if (lack) throw lack;
       const accepted = await this.#take(request, caller);
@@ -67,7 +71,7 @@ export class Ingest {
   async #keep(request: IncomingMessage, caller: Caller, batch: Incoming[]): Promise<Accepted> {
     const counts = { accepted: 0, duplicates: 0 };
     // With a credential each host's are stored for themselves: should one fail, the others' come again as duplicates.
-    for (const { accepted, duplicates } of await this.#store(caller, batch, request.socket.remoteAddress ?? null)) {
+    for (const { accepted, duplicates } of await this.#store(caller, batch, fromOf(request) || null)) {
       counts.accepted += accepted;
       counts.duplicates += duplicates;
     }
@@ -105,6 +109,8 @@ function typeOf(request: IncomingMessage): BodyType {
 function discard(request: IncomingMessage): void {
   if (request.complete) return;
   let left = BODY_MAX_BYTES;
+  const late = setTimeout(() => request.destroy(), DISCARD_MS);
+  request.once('close', () => clearTimeout(late));
   request.on('data', (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) request.destroy();
