@@ -38,7 +38,7 @@ export const PROGRAMS: readonly Program[] = [
       ['config.yml.example', 'etc/scout-agent/config.yml.example'],
       ['scout-agent.logrotate', 'etc/logrotate.d/scout-agent'],
     ],
-    examples: ['init/scout-agent.sysvinit', 'init/scout-agent.openrc'],
+    examples: ['init/scout-agent.sysvinit', 'init/scout-agent.openrc', 'init/systemd-254.conf'],
     describe: async () => describeCommand(await agentProgram()),
     manual: {
       signals: [
