@@ -1,12 +1,11 @@
 import { CAP_MS, pause } from '../../delivery/backoff.ts';
 import type { Verdict } from '../../delivery/heartbeats.ts';
-import type { Inventory } from '../../protocol/heartbeat.ts';
 import type { Duty } from '../duty.ts';
 import type { Figure } from '../figures.ts';
 import type { Hub } from '../hub.ts';
-import { OrganisationNames } from '../organisation-names.ts';
 import type { Placed } from '../store-stream.ts';
-import { type Converted, convert, type Origin } from './convert.ts';
+import { type Converted, convert } from './convert.ts';
+import { Origins } from './origins.ts';
 import type { Receiver } from './receiver.ts';
 
 const CURSOR = 'forward';
@@ -19,9 +18,8 @@ const IDLE_MS = 500;
 const LOOK_MS = 15_000;
 /** So many heartbeats refused one by one, with none taken between: then it is the receiver, not they. */
 const SUSPECTS_MOST = 10;
-/** Servers whose facts are remembered, and for how long, ms. */
-const FACTS_MOST = 10_000;
-const FACTS_MS = 600_000;
+/** So many are skipped at the first refusal once it is known that the receiver takes others. */
+const SKIPPED_AT_ONCE = 100;
 
 /**
  * Hands every accepted heartbeat on, in the order in which they were taken. The window of the store is its outbox, the
@@ -33,8 +31,7 @@ export class Forwarder implements Duty {
   readonly #hub: Hub;
   readonly #receiver: Pick<Receiver, 'send' | 'close'>;
   readonly #from: 'now' | 'start';
-  readonly #organisations: OrganisationNames;
-  readonly #facts = new Map<string, { facts: Inventory; until: number }>();
+  readonly #origins: Origins;
   /** Up to where it was read; the cursor stands further back while some are suspected. */
   #place: number | undefined;
   /** Refused each by itself, since the receiver last took one. */
@@ -42,6 +39,7 @@ export class Forwarder implements Duty {
   /** The receiver took one after all: those up to `last` are tried once more, then it goes on behind what it took. */
   #retry: { last: number; behind: number } | undefined;
   #size = MOST;
+  #trust = 0;
   #failures = 0;
   #notBefore = 0;
   #lookAt = 0;
@@ -52,7 +50,7 @@ export class Forwarder implements Duty {
     this.#hub = hub;
     this.#receiver = receiver;
     this.#from = from;
-    this.#organisations = new OrganisationNames(hub.store);
+    this.#origins = new Origins(hub);
   }
 
   begin(): void {
@@ -74,14 +72,12 @@ export class Forwarder implements Duty {
     }
     this.#pending = rows[0]?.received;
     if (rows.length === 0) return IDLE_MS;
-    const converted = convert(rows, await this.#origins(rows));
-    const batch = rows.slice(0, converted.rows);
-    const sent = batch.length - converted.unreadable.length;
-    const verdict: Verdict =
-      sent === 0 ? { kind: 'rejected', detail: 'it cannot be read' } : await this.#receiver.send(converted.body, sent, signal);
+    const converted = convert(rows, await this.#origins.of(rows));
+    const verdict = await this.#send(converted, signal);
     // Cut off by our own end, which says nothing of the receiver.
     if (signal.aborted && verdict.kind !== 'accepted') return 0;
-    return this.#judge(verdict, batch, converted);
+    const next = await this.#judge(verdict, rows.slice(0, converted.rows), converted);
+    return this.#suspects.length < SUSPECTS_MOST ? next : this.#doubt(verdict, signal);
   }
 
   close(): void {
@@ -112,6 +108,11 @@ export class Forwarder implements Duty {
     return this.#place;
   }
 
+  async #send({ body, rows, unreadable }: Converted, signal: AbortSignal): Promise<Verdict> {
+    const count = rows - unreadable.length;
+    return count === 0 ? { kind: 'rejected', detail: 'it cannot be read' } : this.#receiver.send(body, count, signal);
+  }
+
   async #judge(verdict: Verdict, batch: Placed[], { unreadable }: Converted): Promise<number> {
     const last = batch.at(-1)!.place;
     if (verdict.kind === 'accepted') {
@@ -128,17 +129,55 @@ export class Forwarder implements Duty {
       return 0;
     }
     // What cannot be read proves nothing of the receiver.
-    if (this.#retry || (unreadable.length > 0 && this.#suspects.length === 0)) {
+    const known = this.#suspects.length === 0 && (unreadable.length > 0 || this.#trust > 0);
+    if (this.#retry || known) {
+      if (!this.#retry && unreadable.length === 0) this.#trust--;
       await this.#move(last, 1);
       return 0;
     }
     this.#suspects.push(last);
     this.#place = last;
-    if (this.#suspects.length < SUSPECTS_MOST) return 0;
+    return 0;
+  }
+
+  /**
+   * So many were refused that it may be the receiver. The newest one tells: an engine that takes nothing older than an
+   * hour refuses all of an outage, and takes that one; one that refuses it too is let alone, and nothing is skipped.
+   */
+  async #doubt(verdict: Verdict, signal: AbortSignal): Promise<number> {
+    const [first, last] = [this.#suspects[0]!, this.#suspects.at(-1)!];
+    const newest = await this.#newest(last);
+    const probed = newest && (await this.#send(convert([newest], await this.#origins.of([newest])), signal));
+    if (signal.aborted) return 0;
+    if (probed?.kind === 'accepted') {
+      this.#trust = SKIPPED_AT_ONCE;
+      this.#again(first, last, 0);
+      return 0;
+    }
     this.begin();
     this.#size = 1;
     const detail = verdict.kind === 'rejected' ? verdict.detail : 'status 413';
     return this.#later({ kind: 'unavailable', reason: 'unexpected', detail: `it refuses whatever it is sent (${detail})` });
+  }
+
+  /** The last heartbeat behind a place, undefined where there is none: by strides that double, and then halve. */
+  async #newest(place: number): Promise<Placed | undefined> {
+    const next = async (from: number) => (await this.#hub.store.after(from, 1, MOST_BYTES))[0];
+    let found: Placed | undefined;
+    let end = place;
+    for (let stride = 1; ; stride *= 2) {
+      const one = await next(end);
+      if (!one) break;
+      found = one;
+      end = one.place + stride;
+    }
+    while (found && end > found.place) {
+      const middle = Math.floor((found.place + end) / 2);
+      const one = await next(middle);
+      if (one) found = one;
+      else end = middle;
+    }
+    return found;
   }
 
   /** It may have refused them for reasons of its own that are gone now. */
@@ -171,34 +210,5 @@ export class Forwarder implements Duty {
     const failures = this.#failures;
     this.#hub.log?.warn({ detail: verdict.detail, failures, again_in_ms: wait }, 'forwarding failed and is tried again');
     return wait;
-  }
-
-  async #origins(rows: Placed[]): Promise<(row: Placed) => Origin> {
-    const found = new Map<string, Origin>();
-    for (const { server } of rows) {
-      if (found.has(server.id)) continue;
-      found.set(server.id, { organisation: await this.#organisations.of(server.org), facts: await this.#factsOf(server.id) });
-    }
-    return (row) => found.get(row.server.id)!;
-  }
-
-  async #factsOf(server: string): Promise<Inventory> {
-    const now = this.#hub.monotonic();
-    const known = this.#facts.get(server);
-    if (known && known.until > now) return known.facts;
-    const facts = parsed(await this.#hub.store.inventory(server));
-    if (this.#facts.size >= FACTS_MOST) this.#facts.clear();
-    this.#facts.set(server, { facts, until: now + FACTS_MS });
-    return facts;
-  }
-}
-
-/** The two facts that are attributes of a resource; the rest of an inventory is long. */
-function parsed(text: string | null): Inventory {
-  try {
-    const all = JSON.parse(text ?? '{}') as Inventory;
-    return Object.fromEntries(['host.id', 'os.type'].flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
-  } catch {
-    return {};
   }
 }

@@ -208,8 +208,8 @@ describe('forwarding', () => {
     await accept(...Array.from({ length: 40 }, (_, index) => index + 1));
     reply = () => ({ status: 400 });
     const forwarder = make();
-    // 44: it ends in the midst of a second round.
-    for (let step = 0; step < 44; step++) clock += await forwarder.step(never);
+    // It ends in the midst of a second round.
+    for (let step = 0; step < 21; step++) clock += await forwarder.step(never);
     expect(figure(forwarder, 'forward_skipped_total')).toBe(0);
     expect(figure(forwarder, 'forward_failures')).toBeGreaterThan(0);
     expect((await store.openCursor('forward', 'start')).place).toBe(0);
@@ -218,6 +218,20 @@ describe('forwarding', () => {
     await drain(forwarder);
     expect(taken().toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
     expect(figure(forwarder, 'forward_skipped_total')).toBe(0);
+    forwarder.close();
+  });
+
+  it('goes on where an engine takes nothing that old, with all that it takes', async () => {
+    const times = Array.from({ length: 300 }, (_, index) => index + 1);
+    await accept(...times);
+    reply = ({ times: sent }) => ({ status: sent.some((time) => time <= 250) ? 400 : 200 });
+    const forwarder = make();
+    await drain(forwarder, 2_000);
+    const good = requests.filter(({ times: sent }) => sent.every((time) => time > 250)).flatMap((one) => one.times);
+    expect([...new Set(good)].toSorted((a, b) => a - b)).toEqual(times.slice(250));
+    expect(figure(forwarder, 'forward_skipped_total')).toBe(250);
+    expect(figure(forwarder, 'forward_failures')).toBe(0);
+    expect((await store.openCursor('forward', 'start')).place).toBe(300);
     forwarder.close();
   });
 
