@@ -2,6 +2,7 @@ import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { root } from '../../packaging/root.ts';
 import { freePort } from '../helpers/programs.ts';
 import { until } from '../systemd/machine.ts';
 import { runArguments, type Service, services } from './compose.ts';
@@ -10,6 +11,7 @@ import { obstacle, Podman } from './podman.ts';
 /* The Dockerfile built as it stands, and its images run by an OCI engine with what the Compose file says. */
 
 const against = obstacle();
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 describe.skipIf(against)(`the images${against ? ` (${against})` : ''}`, { timeout: 60_000 }, () => {
   const podman = new Podman();
@@ -42,6 +44,7 @@ describe.skipIf(against)(`the images${against ? ` (${against})` : ''}`, { timeou
       expect(image.Healthcheck.Test[0]).toBe('CMD');
       expect(image.Config.Labels).toMatchObject({
         'org.opencontainers.image.title': `scout-${name}`,
+        'org.opencontainers.image.version': version,
         'org.opencontainers.image.licenses': 'Apache-2.0',
       });
       expect(JSON.stringify(image.Config.Env)).not.toMatch(/KEY|TOKEN|SECRET/);
@@ -62,7 +65,8 @@ describe.skipIf(against)(`the images${against ? ` (${against})` : ''}`, { timeou
   });
 
   it('are described by a Compose file that gives away nothing', () => {
-    for (const one of Object.values(compose)) {
+    for (const [name, one] of Object.entries(compose)) {
+      expect(one.image).toBe(`scout-${name}:${version}`);
       expect(one).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], pids_limit: 64 });
       expect(one.mem_limit).toMatch(/^\d+[mg]$/);
       expect(Object.keys(one.environment ?? {})).not.toContain('SCOUT_API_KEY');

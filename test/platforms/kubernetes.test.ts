@@ -8,6 +8,7 @@ import { AGENT, Bench, Running, run } from '../helpers/programs.ts';
 import { faultsOf, type Manifest } from './kubernetes-schemas.ts';
 
 const FOLDER = join(root, 'packaging/kubernetes');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const read = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
 const { resources } = parse(read('kustomization.yaml')) as { resources: string[] };
 const manifests = resources.flatMap((name) => parseAllDocuments(read(name)).map((one) => one.toJS() as Manifest));
@@ -46,6 +47,7 @@ describe('the manifests', () => {
       expect(spec).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false });
       expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } });
       for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) {
+        expect(container.image).toMatch(new RegExp(`^scout-(agent|hub):${version}$`));
         expect(container.securityContext).toMatchObject({
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { root } from '../../packaging/root.ts';
 import { addNode, debianRoot, houseAuthorities } from './base-image.ts';
 
-export const DOCKERFILE = 'packaging/docker/Dockerfile';
+const DOCKERFILE = 'packaging/docker/Dockerfile';
 
 /** What stands against building and running images here; undefined when nothing does. */
 export function obstacle(): string | undefined {
@@ -16,7 +16,7 @@ export function obstacle(): string | undefined {
 }
 
 /** The base image that the Dockerfile names in an argument. */
-export const baseOf = (argument: string): string =>
+const baseOf = (argument: string): string =>
   new RegExp(`^ARG ${argument}=(\\S+)$`, 'm').exec(readFileSync(join(root, DOCKERFILE), 'utf8'))?.[1] as string;
 
 /** podman with a storage of its own, which ends with it. */
