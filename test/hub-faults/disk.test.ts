@@ -78,6 +78,7 @@ describe.skipIf(reason !== undefined)('a hub whose disk is full', () => {
       status: 507,
       type: 'application/problem+json',
       code: 'storage_full',
+      detail: 'The disk of the hub is full.',
       retryAfter: '10',
     });
     expect(others).toEqual([]);

@@ -26,6 +26,7 @@ export interface Problem {
   status: number;
   type: string;
   code: string;
+  detail: string;
   retryAfter: string | undefined;
 }
 
@@ -88,7 +89,7 @@ export class Fleet {
   /** Sends one body; its status, or 0 when the connection broke. */
   send(key: string, body: Uint8Array, more: Record<string, string> = {}): Promise<number> {
     return new Promise((resolve) => {
-      const headers = { 'x-api-key': key, 'content-type': 'application/x-ndjson', 'content-encoding': 'zstd', ...more };
+      const headers = { ...(key && { 'x-api-key': key }), 'content-type': 'application/x-ndjson', 'content-encoding': 'zstd', ...more };
       const options = { host: '127.0.0.1', port: this.#port, ca: this.#ca, agent: this.#agent, method: 'POST', path: PATHS.heartbeats };
       const sent = request({ ...options, headers }, (answer) => {
         let text = '';
@@ -99,7 +100,7 @@ export class Fleet {
         answer.on('end', () => {
           const status = answer.statusCode ?? 0;
           const { 'content-type': type = '', 'retry-after': retryAfter } = answer.headers;
-          if (status !== 200) this.problems.push({ status, type, code: codeOf(text), retryAfter });
+          if (status !== 200) this.problems.push({ status, type, ...saidIn(text), retryAfter });
           resolve(status);
         });
       });
@@ -140,11 +141,12 @@ export class Fleet {
   }
 }
 
-function codeOf(text: string): string {
+function saidIn(text: string): Pick<Problem, 'code' | 'detail'> {
   try {
-    return String(JSON.parse(text).code);
+    const { code, detail } = JSON.parse(text);
+    return { code, detail };
   } catch {
-    return '';
+    return { code: '', detail: text };
   }
 }
 

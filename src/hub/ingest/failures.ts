@@ -1,4 +1,3 @@
-import { ScoutError } from '../../support/errors.ts';
 import type { Hub } from '../hub.ts';
 import { Refusal, refusalOf } from '../problems.ts';
 
@@ -24,12 +23,9 @@ export class Failures {
 
   /** The refusal for whatever was thrown; what is the hub's own fault is logged. */
   judge(error: unknown): Refusal {
-    const later = { headers: { 'retry-after': String(RETRY_AFTER_S) } };
     const refusal = isFull(error)
-      ? new Refusal('storage_full', 'The disk of the hub is full.', later)
-      : isAway(error)
-        ? new Refusal('not_ready', 'The database does not answer.', later)
-        : refusalOf(error);
+      ? new Refusal('storage_full', 'The disk of the hub is full.', { headers: { 'retry-after': String(RETRY_AFTER_S) } })
+      : refusalOf(error);
     // That a database is away its store tells by itself.
     if (refusal.code === 'storage_full' || refusal.code === 'internal') this.#log(refusal.code, error);
     return refusal;
@@ -52,5 +48,3 @@ function isFull(error: unknown): boolean {
   const { code, errcode = 0 } = error as { code?: string; errcode?: number };
   return code === 'ENOSPC' || (code === 'ERR_SQLITE_ERROR' && ((errcode & 0xff) === FULL || errcode === NO_ROOM_FOR_INDEX));
 }
-
-const isAway = (error: unknown): boolean => error instanceof ScoutError && error.code === 'HUB_DATABASE';
