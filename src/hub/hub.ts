@@ -18,6 +18,8 @@ export interface Hub {
   log?: Log;
   /** Aborted when the hub stops: answers that go on and on end then. */
   stopping?: AbortSignal;
+  /** How often the fleet is looked at for pages that are open, ms; every 2 s unless it says otherwise. */
+  lookEveryMs?: number;
   /** Figures of what runs beside the server, for /metrics. */
   figures?: () => Figure[];
 }

@@ -7,6 +7,7 @@ import { parseFleetQuery, viewFleet } from './fleet.ts';
 import { fleetPieces } from './fleet-page.ts';
 import { FleetWatch } from './fleet-watch.ts';
 import { RANGES, rangeOf } from './ranges.ts';
+import { markOf } from './server-mark.ts';
 import type { PageContext, Site } from './site.ts';
 
 /** Streams that one session may have open; a browser has six connections to a hub, and pages need some of them. */
@@ -80,19 +81,15 @@ const timeless = (text: string): string => text.replace(/>[^<]*<\/time>/g, '></t
 function serverChanges(c: PageContext, hub: Registry): Compare {
   const name = c.req.query('name') ?? '';
   const stepMs = (RANGES[rangeOf(c.req.query('range'))] * HOUR_MS) / CHART_POINTS;
-  let [before, received]: [string | undefined, number] = [undefined, 0];
+  let [mark, received] = [c.req.query('mark') ?? '', 0];
   return async (rows) => {
     const row = rows.find(({ server }) => server.name === name);
-    const keys = row ? await hub.store.keys(row.server.id) : [];
+    const now = markOf(row, row ? await hub.store.keys(row.server.id) : []);
     const latest = row?.latest?.received ?? 0;
-    const facts = keys.map((key) => [key.hash, key.slot, key.enabled, key.name, key.validUntil, key.lastUsed === null]);
-    const now = JSON.stringify([row?.server, row?.key, row?.refusedAt, latest === 0, facts]);
-    const first = before === undefined;
-    const changed = now !== before || latest - received >= Math.max(1, stepMs);
-    before = now;
-    if (!changed) return undefined;
-    received = latest;
-    return first ? undefined : { event: 'fresh', data: '' };
+    if (received === 0) received = latest;
+    if (now === mark && latest - received < Math.max(1, stepMs)) return undefined;
+    [mark, received] = [now, latest];
+    return { event: 'fresh', data: '' };
   };
 }
 

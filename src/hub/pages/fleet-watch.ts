@@ -17,13 +17,11 @@ interface Watched {
  * what changes may have come in through another process.
  */
 export class FleetWatch {
-  readonly #hub: Pick<Hub, 'store' | 'log'>;
-  readonly #everyMs: number;
+  readonly #hub: Pick<Hub, 'store' | 'log' | 'lookEveryMs'>;
   readonly #watched = new Map<string, Watched>();
 
-  constructor(hub: Pick<Hub, 'store' | 'log'>, everyMs = EVERY_MS) {
+  constructor(hub: Pick<Hub, 'store' | 'log' | 'lookEveryMs'>) {
     this.#hub = hub;
-    this.#everyMs = everyMs;
   }
 
   /** Watches from now on, with a first look at once; the result ends it. */
@@ -44,7 +42,7 @@ export class FleetWatch {
   async #look(org: string, found: Watched): Promise<void> {
     const rows = await this.#rows(org);
     for (const watcher of [...found.watchers]) watcher(rows);
-    if (found.watchers.size > 0) found.timer = setTimeout(() => void this.#look(org, found), this.#everyMs);
+    if (found.watchers.size > 0) found.timer = setTimeout(() => void this.#look(org, found), this.#hub.lookEveryMs ?? EVERY_MS);
   }
 
   async #rows(org: string): Promise<FleetRow[] | undefined> {

@@ -65,10 +65,10 @@ function banner(person: Person, section: Section | undefined): Markup {
   const current = (id: Section) => id === section && html` aria-current="true"`;
   return html`<header class="banner">
 <a class="brand" href="/"><span class="mark" aria-hidden="true"></span>Scout</a>
-<nav aria-label="Main">${shown.map(({ id, path, label }) => html`<a href="${path}"${current(id)}>${label}</a>`)}</nav>
+<nav aria-label="Main">${shown.map(({ id, path, label }) => html`<a class="place" href="${path}"${current(id)}>${label}</a>`)}</nav>
 <form class="who" method="post" action="/sign-out">
 ${csrf(person)}
-<a href="/account"${current('account')}><span class="hidden">Your account: </span>${person.name}</a>
+<a class="place" href="/account"${current('account')}><span class="hidden">Your account: </span>${person.name}</a>
 <button type="submit">Sign out</button>
 </form>
 </header>`;

@@ -21,6 +21,8 @@ export interface ServerView {
   /** Keys that are no more, the latest first. */
   ended: EndedView[];
   refusedAt: number | null;
+  /** Changes when the page is to be fetched at once (server-mark.ts). */
+  mark: string;
   snapshot: Snapshot;
   charts: Chart[];
   range: Range;
@@ -44,7 +46,7 @@ export function serverBody(view: ServerView, now: number): Markup {
 /** What of the server page refreshes. */
 export function serverFragment(view: ServerView, now: number): Markup {
   const { details, snapshot } = view;
-  return html`${overview(view, now)}
+  return html`<data id="mark" value="${view.mark}"></data>${overview(view, now)}
 ${rotationBanner(view, now)}
 ${details.state === 'never' ? neverSeen(details) : chartsSection(view)}
 <div class="columns">

@@ -4,6 +4,7 @@ import type { EndedKey } from '../store.ts';
 import { CHARTS, DETAIL_CHARTS, drawCharts, metricsOf } from './charts.ts';
 import { RANGES, type Range } from './ranges.ts';
 import { type Read, readRange, stepOf } from './readings.ts';
+import { markOf } from './server-mark.ts';
 import type { ServerView } from './server-page.ts';
 import { snapshotOf } from './snapshot.ts';
 
@@ -13,6 +14,7 @@ const HOUR_MS = 3_600_000;
 export async function viewServer(hub: Registry, name: string, range: Range, detail: boolean): Promise<Omit<ServerView, 'admin'>> {
   const details = await showServer(hub, name);
   const { server_id: id, state, last_sampled: sampled } = details;
+  const row = await hub.store.standing(hub.org, name);
   const to = hub.now() + 1;
   const from = to - RANGES[range] * HOUR_MS;
   const interval = details.interval ?? 10;
@@ -24,7 +26,8 @@ export async function viewServer(hub: Registry, name: string, range: Range, deta
     details,
     inventory: parseInventory(await hub.store.inventory(id)),
     ended: (await hub.store.endedKeys(id)).map(({ hash, endedAt, how }) => ({ fingerprint: hash.slice(0, 12), endedAt, how })),
-    refusedAt: (await hub.store.standing(hub.org, name))?.refusedAt ?? null,
+    refusedAt: row?.refusedAt ?? null,
+    mark: markOf(row, await hub.store.keys(id)),
     snapshot: sampled === null ? { fileSystems: [], processes: [] } : await snapshotOf(hub.store, id, Date.parse(sampled), interval),
     charts: drawCharts(charts, readings, step),
     range,

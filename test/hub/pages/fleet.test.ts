@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fleetUrl, PAGE_SIZE, parseFleetQuery, SORTS, STATES, viewFleet } from '../../../src/hub/pages/fleet.ts';
+import { FILTERS, fleetUrl, PAGE_SIZE, parseFleetQuery, SORTS, viewFleet } from '../../../src/hub/pages/fleet.ts';
 import type { FleetRow } from '../../../src/hub/store.ts';
 
 const NOW = 10_000_000;
@@ -29,7 +29,7 @@ describe('the fleet', () => {
 
   it('counts all states, whatever is searched for', () => {
     const view = viewFleet(rows, query('q=web'), NOW);
-    expect(view.counts).toEqual({ alive: 2, late: 1, silent: 1, never: 1 });
+    expect(view.counts).toEqual({ alive: 2, late: 1, silent: 1, never: 1, refused: 0 });
     expect([view.found, view.total]).toEqual([2, 5]);
   });
 
@@ -38,6 +38,19 @@ describe('the fleet', () => {
     expect(names(keyed, 'q=ABCDEF')).toEqual(['k']);
     expect(names(rows, 'q=host-old')).toEqual(['old']);
     expect(names(rows, 'state=late')).toEqual(['slow']);
+  });
+
+  it('tells the servers that were refused of late, whatever their state', () => {
+    const some = [...rows, row('cloned', 0, { refusedAt: NOW - 60_000 }), row('mended', 0, { refusedAt: NOW - 3_600_000 })];
+    expect(viewFleet(some, query(), NOW).counts).toMatchObject({ alive: 4, refused: 1 });
+    expect(names(some, 'state=refused')).toEqual(['cloned']);
+    expect(names(some, 'state=alive')[0]).toBe('cloned');
+  });
+
+  it('sorts by the age of keys, the oldest first, and those without any last', () => {
+    const key = (createdAt: number | null) => ({ key: { fingerprint: 'abcdef012345', slot: 'current' as const, createdAt } });
+    const some = [row('young', 0, key(50)), row('none', null), row('old', 0, key(10)), row('credential', 0, key(null))];
+    expect(names(some, 'sort=age')).toEqual(['old', 'young', 'credential', 'none']);
   });
 
   it('comes in pages, of which the last is the last', () => {
@@ -50,7 +63,7 @@ describe('the fleet', () => {
   it('reads back every address that it writes', () => {
     const any = fc.record({
       search: fc.string({ maxLength: 50 }).map((text) => text.trim()),
-      state: fc.option(fc.constantFrom(...STATES), { nil: undefined }),
+      state: fc.option(fc.constantFrom(...FILTERS), { nil: undefined }),
       sort: fc.constantFrom(...SORTS),
       descending: fc.boolean(),
       page: fc.integer({ min: 1, max: 60 }),

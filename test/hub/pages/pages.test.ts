@@ -87,7 +87,9 @@ describe('the fleet page', () => {
     expect(page).toContain(hashKey(key).slice(0, 12));
     expect(page).not.toContain(key);
     expect(page.match(/class="state (\w+)"/g)).toEqual(['class="state silent"', 'class="state never"', 'class="state alive"']);
-    expect(page).toContain('for <time datetime="2026-01-31T11:30:00.000Z" title="since 2026-01-31 11:30:00 UTC">30m</time>');
+    expect(page).toContain(
+      'for <time datetime="2026-01-31T11:30:00.000Z" title="since 2026-01-31 11:30:00 UTC" data-tick="for">30m</time>',
+    );
   });
 
   it('answers a script with the refreshing part alone', async () => {

@@ -17,12 +17,20 @@ export class TestHub implements Hub {
   readonly serviceId = 'test';
   readonly publicOrigin = ORIGIN;
   readonly app: ReturnType<typeof createApp>;
+  readonly #stopping = new AbortController();
+  readonly stopping = this.#stopping.signal;
+  readonly lookEveryMs = 10;
   time = Date.UTC(2026, 0, 31, 12);
   now = (): number => this.time;
   monotonic = (): number => this.time;
 
   constructor() {
     this.app = createApp(this);
+  }
+
+  /** What a server does when it stops: answers that go on and on end. */
+  stop(): void {
+    this.#stopping.abort();
   }
 
   get(path: string, headers: Record<string, string> = {}): Promise<Response> {
@@ -42,8 +50,8 @@ export class TestHub implements Hub {
   }
 
   /** Makes a user if need be, signs in, and returns the `Cookie` header. */
-  async signIn(name = 'ada'): Promise<{ cookie: string }> {
-    if (!(await this.store.userByName(name))) await addUser(registryOf(this.store), name, 'member', PASSWORD);
+  async signIn(name = 'ada', role: 'admin' | 'member' = 'member'): Promise<{ cookie: string }> {
+    if (!(await this.store.userByName(name))) await addUser(registryOf(this.store), name, role, PASSWORD);
     const answer = await this.post('/sign-in', { name, password: PASSWORD });
     return { cookie: cookieOf(answer) };
   }

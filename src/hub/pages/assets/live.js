@@ -150,12 +150,10 @@ function connect() {
   disconnect();
   if (!toggle.checked || document.hidden) return;
   const wanted = new URLSearchParams(location.search);
-  wanted.delete('done');
-  wanted.delete('page');
-  const page = new URLSearchParams(location.search).get('page');
   wanted.set('view', region.dataset.events);
-  if (page) wanted.set('page', page);
   if (region.dataset.name) wanted.set('name', region.dataset.name);
+  const mark = document.getElementById('mark');
+  if (mark) wanted.set('mark', mark.value);
   let again = false;
   source = new EventSource(`/events?${wanted}`);
   source.addEventListener('open', () => {
