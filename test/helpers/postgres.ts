@@ -21,7 +21,10 @@ const SETTINGS = {
   lc_messages: 'C',
 };
 
-/** A PostgreSQL server for the time of a test file: a real one, of its own, on loopback. */
+/**
+ * A PostgreSQL server for the time of a test file: a real one, of its own, on loopback. SCOUT_POSTGRES_BIN names the
+ * folder of another version's programs than npm brings.
+ */
 export class Postgres {
   readonly folder: string;
   readonly port: number;
@@ -36,7 +39,13 @@ export class Postgres {
     const folder = mkdtempSync(join(tmpdir(), 'scout-postgres-'));
     try {
       if (isRoot()) chownSync(folder, NOBODY, NOBODY);
-      const made = new Postgres(folder, await freePort(), randomBytes(12).toString('base64url'), reachable(binaries(), folder), settings);
+      const made = new Postgres(
+        folder,
+        await freePort(),
+        randomBytes(12).toString('base64url'),
+        process.env.SCOUT_POSTGRES_BIN ?? reachable(binaries(), folder),
+        settings,
+      );
       await made.#initialise();
       await made.start();
       return made;
@@ -125,7 +134,8 @@ export class Postgres {
       '--encoding=UTF8',
       '--locale=C',
       '--no-sync',
-      '--set=scram_iterations=1',
+      // Unknown to versions before 16.
+      ...(process.env.SCOUT_POSTGRES_BIN === undefined ? ['--set=scram_iterations=1'] : []),
     ];
     const initdb = this.#spawn('initdb', ['-D', this.#data, ...options]);
     const status = await new Promise((resolve) => initdb.once('close', resolve));

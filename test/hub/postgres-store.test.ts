@@ -96,7 +96,7 @@ describe('several stores on one PostgreSQL database', () => {
         expect(found).toEqual(wanted);
         expect(raced.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(new Set(rounds.flat()).size);
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
     await model.close();
     folder.remove();
@@ -230,7 +230,7 @@ describe('the PostgreSQL schema', () => {
     const { server, key } = await added(one);
     const id = randomUUID();
     // Before each heartbeat all the earlier ones are old, and their segment may be dropped under the one that comes.
-    for (let time = 1; time <= 60; time++) {
+    for (let time = 1; time <= 25; time++) {
       const [taken] = await Promise.all([one.accept(server, key, [incoming(id, time)], time), two.prune(time, 1e12)]);
       expect(taken).toEqual({ accepted: 1, duplicates: 0 });
       expect((await two.recent(server.id, time * 10, 1e12)).length).toBe(1);
