@@ -97,6 +97,8 @@ describe.skipIf(against)(`the images${against ? ` (${against})` : ''}`, { timeou
     expect(kernel).toMatch(/^Uid:\s+65532/m);
     for (const set of ['CapEff', 'CapPrm', 'CapBnd']) expect(kernel).toMatch(new RegExp(`^${set}:\\s+0+$`, 'm'));
     expect(kernel).toMatch(/^NoNewPrivs:\s+1$/m);
+    // A filter of system calls: the engine's own.
+    expect(kernel).toMatch(/^Seccomp:\s+2$/m);
     expect(podman.run('exec', 'agent', 'stat', '-c', '%a %u', '/var/lib/scout-agent')).toBe('700 65532\n');
   });
 
@@ -124,6 +126,23 @@ describe.skipIf(against)(`the images${against ? ` (${against})` : ''}`, { timeou
     expect(status()).toMatchObject({ pid, state: 'running' });
     expect(rotated.fingerprint).not.toBe(before);
     expect(shown().refused['401'] ?? 0).toBe(0);
+  });
+
+  it('enrolled into its volume, it makes its own key there, and replaces it under way', async () => {
+    const [token] = hub('token', 'create', '--server', 'web-2').split('\n');
+    const { environment: _, secrets: __, ...plain } = service('agent');
+    // The volume of the first agent is its own.
+    const volumes = plain.volumes.map((one) => (typeof one === 'string' ? one.replace('agent-state', 'enrolled') : one));
+    const options = ['-e', 'SCOUT_CONFIG=/var/lib/scout-agent/config.yml', ...runArguments({ ...plain, volumes })];
+    const enroll = ['run', '--rm', '-i', ...options, 'localhost/scout-agent', 'enroll', `https://127.0.0.1:${port}`];
+    expect(podman.feed(token as string, ...enroll)).toMatchObject({ status: 0, stdout: expect.stringContaining('as web-2') });
+    podman.run('run', '-d', '--name=enrolled', ...options, 'localhost/scout-agent');
+    const own = (...command: string[]) => podman.run('exec', 'enrolled', 'scout-agent', ...command);
+    await until('its first heartbeat', () => JSON.parse(own('status', '--json')).last_accepted);
+    const before = JSON.parse(own('status', '--json')).key.fingerprint;
+    expect(own('rotate')).toContain('ADOPTED');
+    expect(JSON.parse(own('status', '--json')).key.fingerprint).not.toBe(before);
+    podman.run('rm', '--force', '--time=10', 'enrolled');
   });
 
   it('stopped and started again, it goes on where it was', async () => {

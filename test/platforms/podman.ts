@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../packaging/root.ts';
+import type { Done } from '../helpers/programs.ts';
 import { addNode, debianRoot, houseAuthorities } from './base-image.ts';
 
 const DOCKERFILE = 'packaging/docker/Dockerfile';
@@ -30,12 +31,24 @@ export class Podman {
     return done.stdout;
   }
 
-  try(...args: string[]): { status: number; stdout: string; stderr: string } {
+  try(...args: string[]): Done {
+    return this.feed('', ...args);
+  }
+
+  /** The same, with something on stdin. */
+  feed(input: string, ...args: string[]): Done {
     const own = ['--root', join(this.folder, 'storage'), '--runroot', join(this.folder, 'run'), '--events-backend=none'];
     const engine = ['--runtime=runc', '--cgroup-manager=cgroupfs', ...own];
     // Its caches of mounts would stay behind elsewhere.
     const env = { ...process.env, TMPDIR: this.folder };
-    const done = spawnSync('podman', [...engine, ...args], { cwd: root, env, encoding: 'utf8', maxBuffer: 64 << 20, timeout: 170_000 });
+    const done = spawnSync('podman', [...engine, ...args], {
+      cwd: root,
+      env,
+      input,
+      encoding: 'utf8',
+      maxBuffer: 64 << 20,
+      timeout: 170_000,
+    });
     return { status: done.status ?? 255, stdout: done.stdout, stderr: done.stderr };
   }
 
