@@ -4,6 +4,7 @@ import { chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statS
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeAuthority, makeLeaf } from '../../src/hub/tls/certificates.ts';
 import { freePort } from './programs.ts';
 
 /** PostgreSQL refuses to be root: for tests that are, it runs as `nobody`. */
@@ -86,6 +87,19 @@ export class Postgres {
       server.stderr?.on('data', () => this.#output.includes('ready to accept connections') && resolve());
       server.once('exit', (how) => reject(new Error(`PostgreSQL ended (${how}) before it was ready:\n${this.#output}`)));
     });
+  }
+
+  /** From its next start on it has TLS, with a certificate for 127.0.0.1; the file of the authority to trust. */
+  serveTls(): string {
+    const authority = makeAuthority('test', Date.now());
+    const { cert, key } = makeLeaf(authority, 'test', ['127.0.0.1'], Date.now());
+    for (const [name, text] of Object.entries({ 'ca.pem': authority.cert, 'cert.pem': cert, 'key.pem': key })) {
+      writeFileSync(join(this.folder, name), text, { mode: 0o600 });
+      if (isRoot()) chownSync(join(this.folder, name), NOBODY, NOBODY);
+    }
+    const files = { ssl_cert_file: join(this.folder, 'cert.pem'), ssl_key_file: join(this.folder, 'key.pem') };
+    Object.assign(this.#settings, { ssl: 'on', ...files });
+    return join(this.folder, 'ca.pem');
   }
 
   /** Ends it in order; connections are cut. */

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import client from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeAuthority } from '../../src/hub/tls/certificates.ts';
 import { ready, scoutHub, start } from '../cli/hub/helpers.ts';
 import { Postgres } from '../helpers/postgres.ts';
 import { heartbeat, packed } from './helpers.ts';
@@ -55,7 +57,11 @@ let password: string;
 let hubs: [Hub, Hub];
 beforeAll(async () => {
   postgres = await Postgres.start();
-  const url = `${postgres.url()}&timeout=1`;
+  // Over TLS, as beyond a test's own machine.
+  const authority = postgres.serveTls();
+  await postgres.stop();
+  await postgres.start();
+  const url = `${postgres.url()}&sslmode=verify-full&sslrootcert=${authority}&timeout=2`;
   password = new URL(url).password;
   environment = { ...process.env, SCOUT_HUB_DATABASE: url };
   hubs = (await Promise.all([new Hub().ready(), new Hub().ready()])) as [Hub, Hub];
@@ -131,6 +137,18 @@ describe('two hubs on one PostgreSQL database', () => {
       expect(hub.output).toContain('the database is back');
       expect(hub.output).not.toContain('unexpected failure');
     }
+  });
+
+  it('speak to it over TLS, and to nobody who cannot prove to be it', async () => {
+    const sessions = `SELECT bool_and(ssl) AS all FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'scout-hub'`;
+    const sql = client(postgres.url().replace(/\?.*/, ''), { max: 1 });
+    expect(await sql.unsafe(sessions)).toEqual([{ all: true }]);
+    await sql.end();
+    const another = join(hubs[0].folder, 'another.pem');
+    writeFileSync(another, makeAuthority('another', Date.now()).cert);
+    const url = (environment.SCOUT_HUB_DATABASE as string).replace(/sslrootcert=[^&]*/, `sslrootcert=${another}`);
+    const refused = await scoutHub(['server', 'list'], '', { ...environment, SCOUT_HUB_DATABASE: url });
+    expect(refused).toMatchObject({ status: 69, stderr: expect.stringMatching(/HUB_DATABASE.*(certificate|signature)/) });
   });
 
   it('answer within a time when the database hangs', async () => {

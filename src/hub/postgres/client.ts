@@ -1,7 +1,7 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import postgres from 'postgres';
 import type { Address } from './address.ts';
+import { openSocket } from './socket.ts';
 
 /** A statement is cancelled on the server, and its locks are given back, after this share of the time that work may take. */
 const STATEMENT_SHARE = 0.8;
@@ -52,7 +52,8 @@ export class Client {
       database: address.database,
       user: address.user,
       pass: address.password,
-      ssl: address.tls,
+      // That is done by the time the driver has the socket.
+      ssl: false,
       max: 1,
       max_lifetime: null,
       fetch_types: false,
@@ -61,7 +62,7 @@ export class Client {
       onclose: () => {
         this.over = true;
       },
-      socket: () => this.#connect(host, port),
+      socket: () => this.#connect(address, host, port),
       connection: {
         application_name: 'scout-hub',
         search_path: address.schema,
@@ -88,14 +89,13 @@ export class Client {
     this.#socket?.destroy();
   }
 
-  async #connect(host: string, port: number): Promise<Socket> {
+  async #connect(address: Address, host: string, port: number): Promise<Socket> {
     // Left alone, the driver connects again, and what was to be the second half of a transaction would stand by itself.
     if (this.#socket) throw Object.assign(new Error('the connection broke'), { code: 'CONNECTION_CLOSED' });
-    const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect({ host, port, noDelay: true });
-    this.#socket = socket;
-    await once(socket, 'connect');
-    // The driver reads the name that the certificate must show from here.
-    return Object.assign(socket, { host, port });
+    return openSocket(address, host, port, (socket) => {
+      this.#socket = socket;
+      if (this.over) socket.destroy();
+    });
   }
 }
 

@@ -39,7 +39,8 @@ export const isPassing = (error: unknown): boolean =>
 export function translated(error: unknown, name: string): unknown {
   if (!isOutage(error)) return error;
   const { code } = faultOf(error);
-  const detail = code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DESTROYED' ? 'the connection broke' : detailOf(error);
+  const broken = code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DESTROYED';
+  const detail = !broken ? detailOf(error) : faultOf(error).message.startsWith('write ') ? 'the connection broke' : faultOf(error).message;
   // Without the cause: the driver hangs the statement's parameters on it.
   return new ScoutError('HUB_DATABASE', { name, detail });
 }
