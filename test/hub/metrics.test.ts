@@ -8,7 +8,8 @@ it('renders figures as Prometheus reads them, buckets cumulative', () => {
   metrics.refuse(401);
   metrics.refuse(401);
   for (const seconds of [0.0005, 0.001, 0.03, 99]) metrics.observe('heartbeats', seconds);
-  const lines = metrics.render({ servers: 3, bytes: 4_096 }).split('\n');
+  const more = { name: 'scout_hub_forwarded_total', type: 'counter', help: 'Heartbeats that the receiver took.', value: 5 } as const;
+  const lines = metrics.render({ servers: 3, bytes: 4_096 }, [more]).split('\n');
   expect(lines).toContain('scout_hub_heartbeats_accepted_total 7');
   expect(lines).toContain('scout_hub_heartbeats_duplicate_total 2');
   expect(lines).toContain('scout_hub_requests_refused_total{status="401"} 2');
@@ -17,5 +18,7 @@ it('renders figures as Prometheus reads them, buckets cumulative', () => {
   expect(lines).toContain('scout_hub_request_duration_seconds_bucket{route="heartbeats",le="+Inf"} 4');
   expect(lines).toContain('scout_hub_request_duration_seconds_count{route="heartbeats"} 4');
   expect(lines).toContain('scout_hub_servers 3');
+  expect(lines).toContain('# TYPE scout_hub_forwarded_total counter');
+  expect(lines).toContain('scout_hub_forwarded_total 5');
   for (const line of lines) expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]+\})? [\d.e+-]+|)$/);
 });
