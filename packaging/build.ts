@@ -68,7 +68,7 @@ export async function buildPackages(wanted: Wanted): Promise<string[]> {
         if (formats.includes('rpm')) packages.push(await buildRpm(job(contents)));
         if (formats.includes('sea')) packages.push(...(await buildSea(job(contents))));
       }
-      if (formats.includes('tar')) packages.push(await buildTar(all.map(job)));
+      if (formats.includes('tar')) packages.push(...(await buildTar(all.map(job))));
       for (const one of formats.includes('tar') ? all : all.filter(({ program }) => chosen.includes(program)))
         bill(`${one.program.name}-${version}-linux-${ARCHITECTURES[architecture]}`, sbom(one));
     }
@@ -119,5 +119,5 @@ if (import.meta.main) {
     only: choice<string>(values.only, names),
     ...(compression && { compression }),
   });
-  process.stdout.write(`${table(made)}\n`);
+  process.stdout.write(`${table(made.filter((path) => !path.endsWith('.licences')))}\n`);
 }

@@ -14,7 +14,8 @@ function installed(path: string): number {
       return Number(ask('rpm', '-qp', '--qf', '%{LONGSIZE}', path));
     case '.gz':
     case '.tgz':
-      return sum(ask('tar', '-tvzf', path));
+    case '.xz':
+      return sum(ask('tar', '-tvf', path));
     default:
       return statSync(path).size;
   }

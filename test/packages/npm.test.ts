@@ -4,6 +4,7 @@ import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPackages } from '../../packaging/build.ts';
+import { table } from '../../packaging/sizes.ts';
 
 describe('the npm package', { timeout: 60_000 }, () => {
   const folder = mkdtempSync(join(os.tmpdir(), 'scout-npm-'));
@@ -17,6 +18,7 @@ describe('the npm package', { timeout: 60_000 }, () => {
   it('is the same bytes when it is built again', async () => {
     const [again] = await buildPackages({ out: join(folder, 'two'), version: '1.2.3', formats: ['npm'] });
     expect(readFileSync(again as string).equals(readFileSync(path))).toBe(true);
+    expect(table([path])).toMatch(/^package .*\nscout-agent-1\.2\.3\.tgz +[01]\.\d +[23]\.\d$/);
   });
 
   it('holds programs, bundles and licences; no sources, tests or keys', () => {
