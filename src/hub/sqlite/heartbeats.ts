@@ -11,7 +11,7 @@ const LAST_USED_EVERY_MS = 5_000;
  * A commit follows the one before no sooner than this, in ms: what comes in between shares the next one. Lone heartbeats
  * are committed at once.
  */
-const GATHER_MS = 10;
+const GATHER_MS = 5;
 /** Heartbeats after which a transaction ends, whatever waits: nobody else is served while it is written. */
 const COMMIT_MOST = 1_000;
 /** Rows dropped under one lock. */
