@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -58,6 +59,14 @@ export class Chromium {
 export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(join(root, 'artefacts/pages'), { recursive: true });
   await page.screenshot({ path: join(root, `artefacts/pages/${name}.png`), fullPage: true });
+}
+
+/** What axe-core finds wrong with a page, and holds for serious: the rule, and where. */
+export async function barriers(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map((node) => node.target.join(' ') + ' ' + (node.any[0]?.message ?? '')).join('; ')))`);
 }
 
 /** How far the page is wider than its window, in pixels. */
