@@ -22,6 +22,7 @@ const SLOW = [
   'systemd',
   'hub-faults',
   'platforms',
+  'authz',
 ];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const args = process.argv.slice(2);
