@@ -9,6 +9,8 @@ export class Connections {
   readonly #most: number;
   /** Oldest first, by the address and port of the other end, which name a connection while it lasts. */
   readonly #strangers = new Map<string, Socket>();
+  /** Told of with each heartbeat, and looked up once. */
+  readonly #known = new WeakSet<Socket>();
   #count = 0;
 
   constructor(most: number) {
@@ -33,6 +35,8 @@ export class Connections {
 
   /** Somebody who belongs here is at the other end. */
   known(socket: Socket): void {
+    if (this.#known.has(socket)) return;
+    this.#known.add(socket);
     this.#strangers.delete(nameOf(socket));
   }
 }
