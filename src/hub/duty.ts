@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Hub } from './hub.ts';
 
 /** How long a duty stays with a process that does not renew it, ms. */
-const LEASE_MS = 10_000;
-const RENEW_MS = 3_000;
+const LEASE_MS = 15_000;
+const RENEW_MS = 5_000;
 /** How often a process asks for a duty that another has, ms. */
 const ASK_MS = 2_000;
 /** Pause after a failure of the store, ms: what else fails a duty handles itself. */

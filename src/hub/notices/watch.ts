@@ -11,7 +11,7 @@ const AWAY_MS = 30_000;
 /** One server is told of no oftener than this, ms: what it does in between is told as it stands then. */
 const QUIET_MS = 60_000;
 /** Agents whose hub was away try again after five minutes at the latest (delivery/backoff.ts), and not all at once. */
-export const GRACE_MS = 330_000;
+const GRACE_MS = 330_000;
 
 /**
  * Sees servers become late, silent and alive again, and keeps a notice of each change for the webhook. Nobody is told

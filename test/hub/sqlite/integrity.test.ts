@@ -13,10 +13,10 @@ let folder: ReturnType<typeof tempFolder>;
 beforeEach(async () => {
   folder = tempFolder();
   const store = SqliteStore.open(folder.path);
-  for (let index = 0; index < 200; index++) {
+  for (let index = 0; index < 60; index++) {
     const { server, key } = registered(`server-${index}`);
     await store.addServer(server, key);
-    if (index < 20) await store.accept(server, key, [incoming(randomUUID(), 1, { frame: randomBytes(3_000) })], 1);
+    if (index < 8) await store.accept(server, key, [incoming(randomUUID(), 1, { frame: randomBytes(3_000) })], 1);
   }
   await store.close();
 });
