@@ -25,12 +25,14 @@ describe.skipIf(missing.length > 0)(`the Debian packages${missing.length > 0 ? `
   const file = (path: string, name: string) => ask('sh', '-c', `dpkg-deb --fsys-tarfile "$0" | tar -xO "./$1"`, path, name);
 
   beforeAll(async () => {
-    built = await buildPackages({ out: join(folder, 'one'), version: '1.2.3', compression: 'none' });
+    const common = { out: join(folder, 'one'), version: '1.2.3', compression: 'none' } as const;
+    built = await buildPackages({ ...common, only: ['scout-hub'], architectures: ['amd64'] });
+    built.push(...(await buildPackages({ ...common, only: ['scout-agent'] })));
   }, 180_000);
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('are four, with their checksums', () => {
-    expect(built).toEqual([deb('scout-agent'), deb('scout-hub'), deb('scout-agent', 'arm64'), deb('scout-hub', 'arm64')]);
+  it('have the names that dpkg gives, and checksums', () => {
+    expect(built).toEqual([deb('scout-hub'), deb('scout-agent'), deb('scout-agent', 'arm64')]);
     const sum = createHash('sha256')
       .update(readFileSync(deb('scout-agent')))
       .digest('hex');
@@ -40,9 +42,13 @@ describe.skipIf(missing.length > 0)(`the Debian packages${missing.length > 0 ? `
   it('are the same bytes when they are built again', async () => {
     const umask = process.umask(0o077);
     const out = join(folder, 'two');
-    const again = await buildPackages({ out, version: '1.2.3', architectures: ['amd64'], compression: 'none' }).finally(() =>
-      process.umask(umask),
-    );
+    const again = await buildPackages({
+      out,
+      version: '1.2.3',
+      architectures: ['amd64'],
+      only: ['scout-agent'],
+      compression: 'none',
+    }).finally(() => process.umask(umask));
     for (const path of again) expect(readFileSync(path).equals(readFileSync(join(folder, 'one', basename(path)))), path).toBe(true);
     rmSync(out, { recursive: true });
   }, 120_000);

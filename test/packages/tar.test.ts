@@ -28,7 +28,7 @@ describe.skipIf(against)(`the archive${against ? ` (${against})` : ''}`, { timeo
     const [path] = await build('one', ['amd64']);
     execFileSync('tar', ['-xzf', path as string, '-C', join(folder, 'one')]);
     await copy.make(join(folder, 'one'));
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await copy.end();
     rmSync(folder, { recursive: true });
