@@ -46,6 +46,9 @@ for (const program of PROGRAMS) {
   state.date(date);
 }
 
+// What it was made of is no part of it, and need not be kept as a layer.
+for (const name of ['dist', 'nodes']) rmSync(join(out, name), { recursive: true, force: true });
+
 function placesOf(name: string): Places {
   return {
     prefix: 'usr/',
