@@ -179,6 +179,39 @@ ca_file = "${ca}"
   });
 });
 
+describe('Logstag: one key of the organisation for many agents', () => {
+  const credentials = async () =>
+    JSON.parse(await bench.hubCommand(['credential', 'list', '--json'])) as { name: string; enabled: boolean }[];
+  const standing = async () =>
+    Object.fromEntries((await credentials()).filter(({ name }) => /^fleet/.test(name)).map(({ name, enabled }) => [name, enabled]));
+
+  it('is replaced host by host; none ends a key that others use, and each only what was made on it', { timeout: TIME }, async () => {
+    const { key } = JSON.parse(await bench.hubCommand(['credential', 'add', 'fleet', '--api-key', '--role', 'member', '--json'])) as {
+      key: string;
+    };
+    const [one, other] = ['fleet-1', 'fleet-2'].map((name) => envFile(name, [`SCOUT_API_KEY=${key}`, `SCOUT_HOST_NAME=${name}`])) as [
+      Host,
+      Host,
+    ];
+    await Promise.all([one.start(), other.start()]);
+    const done = await one.rotate(['--self']);
+    expect(done).toMatchObject({ source: 'made', policy: 'multi', previous: { valid_until: null } });
+    expect(await one.sends()).toBe(done.to);
+    expect(await other.sends()).toBe(done.from);
+    expect(await standing()).toEqual({ fleet: true, 'fleet-v2': true });
+    // The second one replaces the key that was made on this host, and that alone ends; the organisation's own stays.
+    const again = await one.rotate(['--self', '--retire-now']);
+    expect(again).toMatchObject({ from: done.to });
+    expect(await standing()).toEqual({ fleet: true, 'fleet-v2': false, 'fleet-v3': true });
+    expect(await other.sends()).toBe(done.from);
+    await other.rotate(['--self']);
+    await bench.hubCommand(['credential', 'disable', 'fleet']);
+    for (const host of [one, other]) await host.sends();
+    expect(await standing()).toEqual({ fleet: false, 'fleet-v2': false, 'fleet-v3': true, 'fleet-v4': true });
+    for (const name of ['fleet-1', 'fleet-2']) await isWhole(name);
+  });
+});
+
 describe('Scout organisation credentials: key pairs', () => {
   const der = (key: KeyObject) => key.export({ format: 'der', type: 'pkcs8' }).toString('base64url');
   const pair = () => generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey;
