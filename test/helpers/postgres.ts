@@ -9,6 +9,7 @@ import { freePort } from './programs.ts';
 
 /** PostgreSQL refuses to be root: for tests that are, it runs as `nobody`. */
 const NOBODY = 65_534;
+const SETPRIV = '/usr/bin/setpriv';
 /** Fits the tests: what the operating system has is safe from `kill -9`, and only from a power cut it is not. */
 const SETTINGS = {
   fsync: 'off',
@@ -89,6 +90,11 @@ export class Postgres {
     });
   }
 
+  /** Its processes at this moment: the server, its helpers, one a connection. */
+  pids(): number[] {
+    return this.#family(this.#server);
+  }
+
   /** From its next start on it has TLS, with a certificate for 127.0.0.1; the file of the authority to trust. */
   serveTls(): string {
     const authority = makeAuthority('test', Date.now());
@@ -158,7 +164,10 @@ export class Postgres {
 
   #spawn(program: string, args: string[]): ChildProcess {
     const identity = isRoot() ? { uid: NOBODY, gid: NOBODY } : {};
-    const child = spawn(join(this.#bin, program), args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.folder, ...identity });
+    const command = [join(this.#bin, program), ...args];
+    // Whatever becomes of the tests' own process, this one ends with it.
+    if (existsSync(SETPRIV)) command.unshift(SETPRIV, '--pdeathsig', 'QUIT');
+    const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.folder, ...identity });
     this.#output = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (this.#output += chunk));
     return child;

@@ -7,6 +7,7 @@ import { SqliteStore } from '../../src/hub/sqlite-store.ts';
 import type { AuditEntry, Server, ServerKey, Store } from '../../src/hub/store.ts';
 import { faultOf } from '../../src/support/chain.ts';
 import { Postgres } from '../helpers/postgres.ts';
+import { freePort } from '../helpers/programs.ts';
 import { tempFolder } from './helpers.ts';
 import { describeStore, hash, incoming, registered } from './store-suite.ts';
 
@@ -180,6 +181,25 @@ describe('several stores on one PostgreSQL database', () => {
     const taken = await Promise.all(made.map(({ server }) => first.instances(server.id)));
     const wanted = work.filter((_, index) => index % 5 !== 0 && index % 7 !== 0 && index % 11 !== 0).length;
     expect(taken.flat().reduce((sum, { accepted }) => sum + accepted, 0)).toBe(wanted);
+  });
+});
+
+describe('the hosts of a PostgreSQL database', () => {
+  it('are asked in turn, until one serves', async () => {
+    const dead = await freePort();
+    url = server.url(server.freshSchema()).replace(/@[^/]*/, (host) => `@127.0.0.1:${dead},127.0.0.1:${dead},${host.slice(1)}`);
+    const store = await PostgresStore.open(url);
+    opened.push(store);
+    const made = await Promise.all(Array.from({ length: 12 }, (_, index) => added(store, `s${index}`)));
+    expect(await store.servers('default')).toHaveLength(made.length);
+  });
+
+  it('serve only when they write', async () => {
+    await stores(1);
+    for (const statement of ['CREATE DATABASE reads', 'ALTER DATABASE reads SET default_transaction_read_only = on'])
+      await plain(statement);
+    const standby = PostgresStore.open(server.url().replace('/postgres?', '/reads?'));
+    await expect(standby).rejects.toMatchObject({ code: 'HUB_DATABASE', message: expect.stringContaining('it only reads') });
   });
 });
 

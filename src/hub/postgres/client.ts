@@ -43,6 +43,8 @@ export class Client {
   readonly sql: Sql;
   /** Whether its connection has ended; a new client takes its place. */
   over = false;
+  /** Whether it is known to be connected, and to a server that writes. */
+  proven = false;
   #socket: Socket | undefined;
 
   constructor(address: Address, { host, port }: Address['hosts'][number]) {
@@ -73,6 +75,13 @@ export class Client {
         synchronous_commit: 'on',
       },
     } as postgres.Options<Record<string, postgres.PostgresType>>) as unknown as Sql;
+  }
+
+  /** Connects. Throws what the connection, or a server that only reads, has against it. */
+  async prove(): Promise<void> {
+    const [row] = await this.sql`SELECT current_setting('transaction_read_only') AS only`;
+    if (row?.only === 'on') throw Object.assign(new Error('it only reads, as a standby does'), { code: 'CONNECTION_READ_ONLY' });
+    this.proven = true;
   }
 
   /** Ends it at once; what it was asked and has not answered fails. */

@@ -12,6 +12,12 @@ interface Waiting {
   timer: NodeJS.Timeout;
 }
 
+/** A client that is lent out, and whether it has been for too long. */
+interface Loan {
+  client: Client;
+  late: boolean;
+}
+
 /**
  * Connections to one PostgreSQL database, each lent to one piece of work at a time. What fails because of the server
  * throws HUB_DATABASE, at once or after a while, and the next piece of work tries anew: when the server is back, so is
@@ -64,30 +70,44 @@ export class Database {
   }
 
   async #lend<T>(work: (client: Client) => PromiseLike<T>, most: number): Promise<T> {
-    let late = false;
-    let client: Client | undefined;
-    let timer: NodeJS.Timeout | undefined;
+    const loan: Loan = { client: await this.#client(), late: false };
+    const timer = setTimeout(() => {
+      loan.late = true;
+      loan.client.destroy();
+    }, most);
     try {
-      client = await this.#client();
-      timer = setTimeout(() => {
-        late = true;
-        client?.destroy();
-      }, most);
-      const result = await work(client);
+      await this.#prove(loan);
+      const result = await work(loan.client);
       this.#tell(null);
       return result;
     } catch (thrown) {
-      if (client && isOutage(thrown) && !isAnswer(thrown)) {
-        client.destroy();
-        this.#host++;
-      }
-      const error = late ? this.#fault(`no answer within ${most / 1_000} s`) : translated(thrown, this.address.name);
+      if (isOutage(thrown) && !isAnswer(thrown)) this.#giveUp(loan.client);
+      const error = loan.late ? this.#fault(`no answer within ${most / 1_000} s`) : translated(thrown, this.address.name);
       if (error instanceof ScoutError && error.code === 'HUB_DATABASE') this.#tell(error.message);
       throw error;
     } finally {
       clearTimeout(timer);
-      if (client) this.#giveBack(client);
+      this.#giveBack(loan.client);
     }
+  }
+
+  /** Connects a client that is new, to the next host where one does not serve. */
+  async #prove(loan: Loan): Promise<void> {
+    for (let left = this.address.hosts.length - 1; !loan.client.proven; left--) {
+      try {
+        await loan.client.prove();
+      } catch (error) {
+        if (left === 0 || loan.late) throw error;
+        this.#giveUp(loan.client);
+        this.#clients.delete(loan.client);
+        loan.client = this.#fresh();
+      }
+    }
+  }
+
+  #giveUp(client: Client): void {
+    client.destroy();
+    this.#host++;
   }
 
   #client(): Promise<Client> | Client {

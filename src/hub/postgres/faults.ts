@@ -12,16 +12,20 @@ interface Fault extends Error {
  * login, no such database, no room, a server that shuts down or starts, its input and output, and its own failure.
  */
 const SERVER_CLASSES = ['08', '28', '3D', '53', '57', '58', 'XX'];
-/** No lock in time; a server that only reads (a standby after a fail-over); no permission. */
-const SERVER_STATES = ['55P03', '25006', '42501'];
+/** A server that only reads, as a standby does, and a primary after a fail-over. */
+const READ_ONLY = '25006';
+/** No lock in time; no permission. */
+const SERVER_STATES = ['55P03', READ_ONLY, '42501'];
 /** What a new attempt mends: two that waited for each other, and a partition that was dropped just now. */
 const AGAIN_STATES = ['40001', '40P01', '23514'];
 
 const faultOf = (error: unknown) => error as Fault;
 
 /** Whether the server itself answered with an error and goes on, so that the connection may be used further. */
-export const isAnswer = (error: unknown): boolean =>
-  faultOf(error).name === 'PostgresError' && !['FATAL', 'PANIC'].includes(faultOf(error).severity ?? '');
+export function isAnswer(error: unknown): boolean {
+  const { name, severity = '', code } = faultOf(error);
+  return name === 'PostgresError' && severity !== 'FATAL' && severity !== 'PANIC' && code !== READ_ONLY;
+}
 
 /** Whether an error is about the connection or the server. */
 export function isOutage(error: unknown): boolean {
@@ -38,9 +42,10 @@ export const isPassing = (error: unknown): boolean =>
 /** An error as the rest of the hub knows it: HUB_DATABASE where the database is at fault, else as it is. */
 export function translated(error: unknown, name: string): unknown {
   if (!isOutage(error)) return error;
-  const { code } = faultOf(error);
-  const broken = code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DESTROYED';
-  const detail = !broken ? detailOf(error) : faultOf(error).message.startsWith('write ') ? 'the connection broke' : faultOf(error).message;
+  const { code = '', message } = faultOf(error);
+  // The driver's own words for a connection that broke name its host once more, and nothing else.
+  const own = code.startsWith('CONNECTION_') && !message.startsWith('write ');
+  const detail = own ? message : code.startsWith('CONNECTION_') ? 'the connection broke' : detailOf(error);
   // Without the cause: the driver hangs the statement's parameters on it.
   return new ScoutError('HUB_DATABASE', { name, detail });
 }
