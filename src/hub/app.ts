@@ -38,7 +38,7 @@ export function createApp(hub: Hub, metrics = new Metrics(), gate = new Gate(hub
     return c.text('ok\n');
   });
   router.on('GET /metrics', async (c) =>
-    c.body(metrics.render(await hub.store.size()), 200, { 'content-type': 'text/plain; version=0.0.4' }),
+    c.body(metrics.render(await hub.store.size(), hub.figures?.()), 200, { 'content-type': 'text/plain; version=0.0.4' }),
   );
   router.on('GET /openapi.json', (c) => c.json(openapi(VERSION)));
   router.on('GET /api/v1/whoami', async (c) => c.json(await whoami(hub, gate, callerOf(c))));
