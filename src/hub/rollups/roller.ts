@@ -26,11 +26,13 @@ export class Roller implements Duty {
   async step(): Promise<number> {
     const { store } = this.#hub;
     const due = await store.unrolled(this.#hub.now() - this.#ripeMs, MOST);
+    const done: Parameters<typeof store.putRollups>[0] = [];
     for (const one of due) {
-      await store.putRollups([{ ...one, frame: await this.#make(one) }]);
-      // A stretch takes some 10 ms: heartbeats that came in meanwhile go first.
+      done.push({ ...one, frame: await this.#make(one) });
+      // A stretch takes some milliseconds: heartbeats that came in meanwhile go first.
       await new Promise((resolve) => setImmediate(resolve));
     }
+    if (done.length > 0) await store.putRollups(done);
     return due.length < MOST ? PAUSE_MS : 0;
   }
 
