@@ -27,7 +27,7 @@ export interface Job {
   plan: string;
   /**
    * `full`: `connections` clients that send as soon as they are answered. `paced`: a connection for each head, kept, which
-   * sends once when it stands, as an agent that starts does, and then every `period` ms.
+   * sends when it stands, as an agent that starts does, and then every `period` ms.
    */
   mode: { kind: 'full'; connections: number } | { kind: 'paced'; period: number };
   /** Not measured, then measured, in ms. */
@@ -122,27 +122,6 @@ async function run(job: Job): Promise<void> {
   const tally = new Tally();
   let over = false;
 
-  const clients: Client[] = [];
-  let started = 0;
-  const start = performance.now();
-  const connectNext = async () => {
-    while (started < count) {
-      const index = started++;
-      const client = await open();
-      clients[index] = client;
-      if (job.mode.kind === 'full') continue;
-      const body = bodiesOf(index)[0] as Buffer;
-      await new Promise<void>((resolve) =>
-        client.send(headOf(index, body), body, (status) => {
-          tally.note(status, 0);
-          resolve();
-        }),
-      );
-    }
-  };
-  await Promise.all(Array.from({ length: CONNECTING_AT_ONCE }, connectNext));
-  tell({ kind: 'connected', seconds: (performance.now() - start) / 1_000 });
-
   /** One client after the other's turn: all heads send their first body, then their second, and so on. */
   function flood(client: Client): void {
     const [head, round] = [next % plan.heads.length, Math.floor(next / plan.heads.length)];
@@ -164,24 +143,30 @@ async function run(job: Job): Promise<void> {
     const body = bodiesOf(head)[round];
     if (over) return;
     if (!body) throw new Error('the load ran out of requests: give it more bodies');
-    setTimeout(
-      () => {
-        const since = performance.now();
-        client.send(headOf(head, body), body, (status) => {
-          tally.note(status, since);
-          pace(client, head, period, due + period, round + 1);
-        });
-      },
-      Math.max(0, due - performance.now()),
-    );
+    const send = () => {
+      const since = performance.now();
+      client.send(headOf(head, body), body, (status) => {
+        tally.note(status, since);
+        pace(client, head, period, due + period, round + 1);
+      });
+    };
+    setTimeout(send, Math.max(0, due - performance.now()));
   }
 
-  const begin = performance.now();
-  if (job.mode.kind === 'full') for (const client of clients) flood(client);
-  else {
-    const { period } = job.mode;
-    for (const [index, client] of clients.entries()) pace(client, index, period, begin + (index * period) / clients.length, 1);
-  }
+  const { mode } = job;
+  const clients: Client[] = [];
+  const start = performance.now();
+  const connectAll = async () => {
+    for (let index = started++; index < count; index = started++) {
+      const client = await open();
+      clients.push(client);
+      if (mode.kind === 'paced') pace(client, index, mode.period, performance.now(), 0);
+    }
+  };
+  let started = 0;
+  await Promise.all(Array.from({ length: CONNECTING_AT_ONCE }, connectAll));
+  tell({ kind: 'connected', seconds: (performance.now() - start) / 1_000 });
+  if (mode.kind === 'full') for (const client of clients) flood(client);
   setTimeout(() => {
     tally.measuring = true;
     const from = performance.now();
