@@ -2,7 +2,7 @@ import type { Duty } from '../duty.ts';
 import type { Figure } from '../figures.ts';
 import type { Hub } from '../hub.ts';
 import { ROLLUP_MS, type Unrolled } from '../store-stream.ts';
-import { rollUp } from './rollup.ts';
+import { open, rollUp } from './rollup.ts';
 
 /** How long after its first heartbeat a stretch is rolled up, ms: its length, and two minutes for what comes late. */
 const RIPE_MS = ROLLUP_MS + 120_000;
@@ -41,9 +41,15 @@ export class Roller implements Duty {
   }
 
   async #make({ serverId, time }: Unrolled): Promise<Uint8Array | null> {
-    const frame = rollUp(await this.#hub.store.recent(serverId, time, time + ROLLUP_MS));
+    const { store } = this.#hub;
+    const frame = rollUp(await store.recent(serverId, time, time + ROLLUP_MS));
     if (!frame) return null;
+    // What came in after its stretch had left the window is a part of it only: the roll-up of the whole stays.
+    const [kept] = await store.rollups(serverId, time, time + 1);
+    if (kept && endOf(kept.frame) > endOf(frame)) return null;
     this.#made++;
     return frame;
   }
 }
+
+const endOf = (frame: Uint8Array): number => open(frame)?.time ?? 0;

@@ -39,7 +39,8 @@ function sampled<One>(all: One[]): One[] {
   return Array.from({ length: MOST_OPENED }, (_, index) => all[Math.ceil(((index + 1) * all.length) / MOST_OPENED) - 1]!);
 }
 
-function open(frame: Uint8Array): Heartbeat | undefined {
+/** The heartbeat in a frame; undefined where it cannot be read. */
+export function open(frame: Uint8Array): Heartbeat | undefined {
   try {
     return JSON.parse(unpack(frame, HEARTBEAT_MAX_BYTES + 1).toString()) as Heartbeat;
   } catch {

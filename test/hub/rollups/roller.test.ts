@@ -81,6 +81,20 @@ describe('the roller', () => {
     expect(Buffer.compare(before!.frame, after!.frame)).not.toBe(0);
   });
 
+  it('keeps the roll-up of a whole stretch when a straggler comes after all else has left the window', async () => {
+    const host = new FakeHost('web-1', 60);
+    await live(host, START, START + ROLLUP_MS);
+    now += HOUR_MS;
+    await roll();
+    const [before] = await store.rollups(made.server.id, START, START + 1);
+    await store.prune(now, 1e12);
+    await store.accept(made.server, made.key, [incoming(host.beat(START + 1))], now);
+    now += HOUR_MS;
+    await roll();
+    expect(await store.rollups(made.server.id, START, START + 1)).toEqual([before]);
+    expect(await store.unrolled(Number.MAX_SAFE_INTEGER, 9)).toEqual([]);
+  });
+
   it('forgets stretches of which nothing is left', async () => {
     await live(new FakeHost('web-1', 60), START, START + ROLLUP_MS);
     now += 24 * HOUR_MS;
