@@ -14,7 +14,7 @@ export function defaultData(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /** Who runs a verb, as the audit trail names him: `cli:root`. */
-export function cliActor(): string {
+function cliActor(): string {
   try {
     return `cli:${userInfo().username}`;
   } catch {

@@ -21,6 +21,8 @@ export async function noteUses(sql: Sql, all: Use[]): Promise<void> {
   // The order in which rows are locked is the same for everybody who notes several.
   const uses = all.filter(isWorthNoting).toSorted((a, b) => (a.key.id < b.key.id ? -1 : 1));
   if (uses.length === 0) return;
+  // Servers are locked before their keys, here as everywhere.
+  for (const { key } of uses) if (key.slot === 'next') await promote(sql, key.id);
   const ids = sql.types.texts(uses.map(({ key }) => key.id));
   const times = sql.types.int8s(uses.map(({ at }) => at));
   for (const table of ['keys', 'credentials'])
@@ -30,7 +32,6 @@ export async function noteUses(sql: Sql, all: Use[]): Promise<void> {
           (SELECT id, max(at) AS at FROM unnest(${ids}::text[], ${times}::bigint[]) AS u (id, at) GROUP BY id) AS w ON w.id = t.id
         WHERE t.last_used IS NULL OR abs(w.at - t.last_used) >= ${LAST_USED_EVERY_MS} ORDER BY t.id FOR NO KEY UPDATE OF t
       ) AS w WHERE k.id = w.id`;
-  for (const { key } of uses) if (key.slot === 'next') await promote(sql, key.id);
 }
 
 async function promote(sql: Sql, id: string): Promise<void> {

@@ -6,6 +6,8 @@ import { size } from './servers.ts';
 
 /** Rows dropped in one transaction. */
 const STEP = 1_000;
+/** So much of the window is passed over in one transaction, ms. */
+const PASS_MS = 3_600_000;
 const FORGET_EVERY_MS = 3_600_000;
 const SESSION_UNSEEN_MS = 7 * 86_400_000;
 /** How long one who comes with a token that has ended is told so. */
@@ -45,8 +47,14 @@ export async function forget(database: Database, server: number): Promise<void> 
  * than `mostBytes`. Of several processes one does it at a time; the others come away with nothing done.
  */
 export async function prune(database: Database, before: number, mostBytes: number): Promise<{ old: number; excess: number }> {
-  const old = await alone(database, (sql) => passOver(sql, before, mostBytes));
-  if (old === undefined) return { old: 0, excess: 0 };
+  let old = 0;
+  for (let behind = true; behind; ) {
+    const passed = await alone(database, (sql) => passOver(sql, before));
+    if (!passed) return { old, excess: 0 };
+    old += passed.count;
+    behind = passed.to < before;
+  }
+  await alone(database, (sql) => tidy(sql, before, mostBytes));
   while ((await alone(database, dropPassed)) === true);
   let excess = 0;
   for (;;) {
@@ -69,30 +77,42 @@ async function alone<T>(database: Database, work: (sql: Sql) => Promise<T>): Pro
   }
 }
 
-/** What was received before a time counts as dropped from now on; how many that are. */
-async function passOver(sql: Sql, before: number, mostBytes: number): Promise<number> {
+/**
+ * What was received before a time counts as dropped from now on; how many that are. After a long absence it is so much
+ * that it is counted by and by: `to` tells how far.
+ */
+async function passOver(sql: Sql, before: number): Promise<{ count: number; to: number }> {
+  const [row] = await sql`SELECT value::bigint AS begin FROM meta WHERE name = 'window_from' FOR UPDATE`;
+  const begin = row?.begin as number;
+  const [oldest] = await sql`SELECT min(received) AS received FROM heartbeats WHERE received >= ${begin}`;
+  // Back as well, when the clock was set back: what comes in then must not be taken as old.
+  const to = Math.min(before, oldest?.received === null ? before : oldest?.received + PASS_MS);
+  const passed = sql`h.received >= ${begin} AND h.received < ${to}`;
+  const [counted] = await sql`SELECT count(*)::int8 AS count FROM heartbeats AS h WHERE ${passed}`;
+  if (counted?.count > 0) await lose(sql, passed);
+  await forgetInstances(sql, begin, to);
+  await sql`UPDATE meta SET value = ${String(to)} WHERE name = 'window_from'`;
+  return { count: counted?.count, to };
+}
+
+/** Drops what is small and old, and begins a new segment where it is time. */
+async function tidy(sql: Sql, before: number, mostBytes: number): Promise<void> {
   await sql`DELETE FROM sessions WHERE last_seen < ${before - SESSION_UNSEEN_MS}`;
   await sql`DELETE FROM mints WHERE until < ${before}`;
   await sql`DELETE FROM ended_keys WHERE ended_at < ${before - ENDED_KEPT_MS}`;
   await sql`DELETE FROM tokens WHERE expires_at < ${before - TOKEN_TOLD_MS}`;
-  const [row] = await sql`SELECT value::bigint AS begin FROM meta WHERE name = 'window_from' FOR UPDATE`;
-  const begin = row?.begin as number;
-  await forgetInstances(sql, begin, before);
-  const passed = sql`h.received >= ${begin} AND h.received < ${before}`;
-  const [counted] = await sql`SELECT count(*)::int8 AS count FROM heartbeats AS h WHERE ${passed}`;
-  if (counted?.count > 0) await lose(sql, passed);
-  // Back as well, when the clock was set back: what comes in then must not be taken as old.
-  await sql`UPDATE meta SET value = ${String(before)} WHERE name = 'window_from'`;
   await endSegment(sql, before, mostBytes);
-  return counted?.count;
 }
 
 /** All of them are looked at, so it is done now and then. */
 async function forgetInstances(sql: Sql, begin: number, before: number): Promise<void> {
   if (Math.floor(begin / FORGET_EVERY_MS) === Math.floor(before / FORGET_EVERY_MS)) return;
-  // Those that nobody holds: a server whose heartbeats come in at this moment has been heard from.
+  const unseen = sql`seen_at < ${before - INSTANCE_KEPT_MS}`;
+  // Under the lock of those who count; a server whose heartbeats come in at this moment is left for the next time.
   await sql`
-    DELETE FROM instances WHERE number IN (SELECT number FROM instances WHERE seen_at < ${before - INSTANCE_KEPT_MS} FOR UPDATE SKIP LOCKED)`;
+    WITH held AS (
+      SELECT number FROM servers WHERE number IN (SELECT server FROM instances WHERE ${unseen}) FOR NO KEY UPDATE SKIP LOCKED
+    ) DELETE FROM instances WHERE ${unseen} AND server IN (SELECT number FROM held)`;
 }
 
 /** Begins a new segment when the one that is written to has had its share. */
