@@ -93,7 +93,8 @@ describe.skipIf(whyNot() !== undefined)('every page', () => {
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
       expect(await overflow(page), `${name}: wider than a window of ${width}`).toBe(0);
-      await picture(page, `${name}-${width}-${scheme}`);
+      // In the dark the widths in between look as they do in the light.
+      if (scheme === 'light' || width !== 768) await picture(page, `${name}-${width}-${scheme}`);
     }
     await page.setViewportSize({ width: 1440, height: 900 });
   };

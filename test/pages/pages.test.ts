@@ -6,12 +6,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { SqliteStore } from '../../src/hub/sqlite-store.ts';
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts';
 import { Bench } from '../helpers/programs.ts';
-import { Chromium, faintTexts, overflow, painted, picture, whyNot } from './browser.ts';
+import { Chromium, painted, whyNot } from './browser.ts';
 import { type FakeHost, fillServer } from './fleet-data.ts';
 
 /*
- * The pages as people see them: the hub's own process over TLS, Debian's Chromium, servers with a past. Pictures at
- * three widths, light and dark, are left in artefacts/pages.
+ * The pages as people see them: the hub's own process over TLS, Debian's Chromium, servers with a past.
  */
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });

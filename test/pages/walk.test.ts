@@ -73,9 +73,11 @@ describe.skipIf(whyNot() !== undefined)('an admin', () => {
     await page.getByText('New key in use').waitFor();
     expect(await page.evaluate('window.sameDocument')).toBe(true);
     await picture(page, 'walk-in-use');
-    await page.goBack();
-    await page.waitForURL(/./);
-    expect(await page.content()).not.toContain(key);
+    // Going back asks for the form again and not for the page: what was shown once is not there.
+    await expect(page.goBack()).rejects.toThrow('ERR_CACHE_MISS');
+    const next = await page.context().newPage();
+    await page.close();
+    page = next;
   });
 
   it('retires the old key, and regenerates under an immediate policy with its warning', async () => {
@@ -84,7 +86,7 @@ describe.skipIf(whyNot() !== undefined)('an admin', () => {
     const button = page.getByRole('button', { name: 'Retire now' });
     if ((await button.count()) > 0) await button.click();
     await open('/servers/web-1/settings');
-    await page.getByLabel(/^Immediate/).check();
+    await page.getByRole('radio', { name: /^Immediate/ }).check();
     await press('Keep');
     await page.getByText('policy immediate').waitFor();
     await follow('Regenerate…');
@@ -101,7 +103,7 @@ describe.skipIf(whyNot() !== undefined)('an admin', () => {
 
   it('disables a key under multi, makes credentials and tokens, adds somebody', async () => {
     await open('/servers/web-1/settings');
-    await page.getByLabel(/^Multi/).check();
+    await page.getByRole('radio', { name: /^Multi/ }).check();
     await press('Keep');
     await follow('Add a key…');
     await page.getByLabel('Name').fill('spare');
@@ -114,7 +116,7 @@ describe.skipIf(whyNot() !== undefined)('an admin', () => {
 
     await open('/credentials');
     await page.getByLabel('Name').fill('ci');
-    await page.getByLabel(/^Make an API key here/).check();
+    await page.getByRole('radio', { name: /^Make an API key here/ }).check();
     await press('Add it');
     expect(await secret()).toMatch(/^[0-9a-f]{64}$/);
     await follow('To the credentials');

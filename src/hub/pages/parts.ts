@@ -34,7 +34,7 @@ export function choices(
   return html`<fieldset><legend>${legend}</legend>${options.map(
     ([value, label, hint]) =>
       html`<label class="choice"><input type="radio" name="${name}" value="${value}"${value === chosen && ' checked'}> <span>${label}${
-        hint && html`<small class="quiet">${hint}</small>`
+        hint && html` <small class="quiet">${hint}</small>`
       }</span></label>`,
   )}</fieldset>`;
 }
