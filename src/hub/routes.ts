@@ -41,7 +41,7 @@ const ADMIN: Who = { scope: 'admin', session: true, role: 'admin' };
 
 /**
  * Every route of the hub, and who may use it. Nothing is served that has no row here, and each row must have its handler
- * (router.ts); /openapi.json, the table in docs/hub.md and the tests of `npm run test:authz` are made from it.
+ * (router.ts); /openapi.json, the table in docs/api.md and the tests of `npm run test:authz` are made from it.
  */
 export const ROUTES = {
   'POST /api/v1/heartbeats': row('raw', { agent: true, scope: 'heartbeats' }, 'Send heartbeats'),

@@ -209,7 +209,8 @@ function report(done: Rotated, options: Options): void {
 }
 
 function oldKeyText({ fingerprint, valid_until: until }: NonNullable<Rotated['previous']>, policy: Rotated['policy']): string {
-  if (until === null) return `The old key ${fingerprint} still works at the service; end it with: scout-agent rotate --retire-now`;
+  if (until === null)
+    return `The old key ${fingerprint} still works at the service; once no other host uses it, end it with: scout-agent rotate --retire-now`;
   if (policy === 'multi')
     return `The old key ${fingerprint} still works; the timer ends it after ${until}, or now: scout-agent rotate --retire-now`;
   return `The old key ${fingerprint} stays good until ${until}, or until: scout-agent rotate --retire-now`;

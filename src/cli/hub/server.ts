@@ -14,7 +14,7 @@ const POLICIES: readonly string[] = ['immediate', 'grace', 'multi'] satisfies Po
 const servers = () => import('../../hub/servers.ts');
 const now = () => Date.now();
 
-/** `scout-hub server add|list|show|remove`. */
+/** `scout-hub server add|list|show|change|remove`. */
 export function verb(program: Command): void {
   const server = program.command('server').description('servers whose agents report here');
 
@@ -33,6 +33,14 @@ export function verb(program: Command): void {
   const showing = server.command('show <name>').description('one server: its keys, and what came in from each agent instance');
   json(showing).action(show);
   example(showing, 'scout-hub server show web-1');
+
+  const changing = server
+    .command('change <name>')
+    .description('give a server another policy or window; its keys are held to it from the next rotation on')
+    .option('--policy <policy>', 'immediate, grace, multi')
+    .option('--grace <duration>', 'how long the old key stays good under `grace`');
+  json(changing).action(change);
+  example(changing, 'scout-hub server change web-1 --policy multi');
 
   const removing = server.command('remove <name>').description('forget a server, its keys and its heartbeats');
   json(removing).action(remove);
@@ -72,7 +80,7 @@ async function show(name: string, options: Options): Promise<void> {
   const { showServer } = await servers();
   const found = await withRegistry(options, (hub) => showServer(hub, name));
   if (options.json) return out.json(found);
-  const policy = found.policy === 'grace' ? `grace, ${formatDuration(found.grace * 1_000)}` : found.policy;
+  const policy = policyText(found);
   out.line(`${found.name}: ${found.state}, last heard ${ago(found.last_received, now())}; policy ${policy}; id ${found.server_id}`);
   out.line();
   out.line(keyTable(found.keys, now()));
@@ -83,6 +91,25 @@ async function show(name: string, options: Options): Promise<void> {
   const refused = Object.entries(found.refused).map(([status, count]) => `${status}: ${count}`);
   if (refused.length > 0) out.line(`\nrefused ${refused.join(', ')}`);
 }
+
+async function change(name: string, { policy, grace, ...options }: Options & { policy?: string; grace?: string }): Promise<void> {
+  if (policy === undefined && grace === undefined) throw usage('give --policy or --grace');
+  if (policy !== undefined && !POLICIES.includes(policy)) throw usage(`--policy ${policy} is none of ${POLICIES.join(', ')}`);
+  const wanted = {
+    ...(policy !== undefined && { policy: policy as Policy }),
+    ...(grace !== undefined && { graceMs: durationOption('--grace', grace) }),
+  };
+  const { changeServer, showServer } = await servers();
+  const found = await withRegistry(options, async (hub) => {
+    await changeServer(hub, name, wanted);
+    return showServer(hub, name);
+  });
+  if (options.json) return out.json(found);
+  out.line(`${name} has the policy ${policyText(found)}, from the next rotation on.`);
+}
+
+const policyText = ({ policy, grace }: { policy: Policy; grace: number }): string =>
+  policy === 'grace' ? `grace, ${formatDuration(grace * 1_000)}` : policy;
 
 async function remove(name: string, options: Options): Promise<void> {
   const { removeServer } = await servers();

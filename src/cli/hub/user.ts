@@ -10,7 +10,7 @@ interface Options extends Where {
 
 const ROLES: readonly string[] = ['admin', 'member'] satisfies User['role'][];
 
-/** `scout-hub user add|list|remove|password`. */
+/** `scout-hub user add|list|role|password|sign-out|remove`. */
 export function verb(program: Command): void {
   const user = program.command('user').description('people who may sign in');
 
@@ -30,6 +30,17 @@ export function verb(program: Command): void {
     .description('give a person another password, from a prompt or from stdin; ends their sessions');
   withRegistryOptions(password).option('--json', 'one JSON document').action(change);
   example(password, 'scout-hub user password ada');
+
+  const role = user
+    .command('role <name>')
+    .description('make a person an admin or a member')
+    .requiredOption('--role <role>', 'admin or member');
+  withRegistryOptions(role).option('--json', 'one JSON document').action(changeOfRole);
+  example(role, 'scout-hub user role ada --role member');
+
+  const ending = user.command('sign-out <name>').description('end every session of a person');
+  withRegistryOptions(ending).option('--json', 'one JSON document').action(signOut);
+  example(ending, 'scout-hub user sign-out ada');
 
   const removing = user.command('remove <name>').description('let a person sign in no more; ends their sessions');
   withRegistryOptions(removing).option('--json', 'one JSON document').action(remove);
@@ -62,6 +73,21 @@ async function change(name: string, options: Options): Promise<void> {
   const user = await withRegistry(options, (hub) => changePassword(hub, name, password));
   if (options.json) return out.json(view(user));
   out.line(`${name} has another password, and is signed out everywhere.`);
+}
+
+async function changeOfRole(name: string, options: Options & { role: string }): Promise<void> {
+  if (!ROLES.includes(options.role)) throw usage(`--role ${options.role} is none of ${ROLES.join(', ')}`);
+  const { changeRole } = await import('../../hub/users.ts');
+  const user = await withRegistry(options, (hub) => changeRole(hub, name, options.role as User['role']));
+  if (options.json) return out.json(view(user));
+  out.line(`${name} is ${user.role === 'admin' ? 'an admin' : 'a member'} from the next request on.`);
+}
+
+async function signOut(name: string, options: Options): Promise<void> {
+  const { signOutEverywhere } = await import('../../hub/users.ts');
+  const ended = await withRegistry(options, (hub) => signOutEverywhere(hub, name));
+  if (options.json) return out.json({ ended });
+  out.line(`${name} is signed out everywhere: ${ended} ${ended === 1 ? 'session' : 'sessions'} ended.`);
 }
 
 async function remove(name: string, options: Options): Promise<void> {
