@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isAway } from './away.ts';
 import type { Hub } from './hub.ts';
 
 /** How long a duty stays with a process that does not renew it, ms. */
@@ -54,7 +55,7 @@ export class DutyRunner {
         await sleep(await this.#turn(signal), signal);
       } catch (error) {
         this.#held = false;
-        this.#hub.log?.error({ err: error, duty: this.#duty.name }, 'a duty of the hub failed and is tried again');
+        if (!isAway(error)) this.#hub.log?.error({ err: error, duty: this.#duty.name }, 'a duty of the hub failed and is tried again');
         await sleep(FAILED_MS, signal);
       }
     }

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ServiceProblem } from '../protocol/heartbeat.ts';
 import { type ErrorCode, ScoutError } from '../support/errors.ts';
+import { isAway } from './away.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -100,8 +101,7 @@ const WORDS: Partial<Record<ErrorCode, ProblemWord>> = {
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   // Agents keep what they have and come again; the database may be back by then.
-  if (error instanceof ScoutError && error.code === 'HUB_DATABASE')
-    return new Refusal('not_ready', 'The hub cannot reach its database; ask again.', { headers: { 'retry-after': '1' } });
+  if (isAway(error)) return new Refusal('not_ready', 'The hub cannot reach its database; ask again.', { headers: { 'retry-after': '1' } });
   const word = error instanceof ScoutError ? WORDS[error.code as ErrorCode] : undefined;
   if (word !== undefined) return new Refusal(word, sentence((error as ScoutError).problem.message));
   return new Refusal('internal', 'The hub failed to handle this request; its log says why.');

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Log } from '../support/log.ts';
+import { isAway } from './away.ts';
 import { Duties, type DutyOptions } from './duties.ts';
 import type { Hub } from './hub.ts';
 import { openStore, type Place } from './open-store.ts';
@@ -118,6 +119,6 @@ async function attempt(hub: Hub, failure: string, work: () => unknown): Promise<
   try {
     await work();
   } catch (error) {
-    hub.log?.error({ err: error }, failure);
+    if (!isAway(error)) hub.log?.error({ err: error }, failure);
   }
 }
