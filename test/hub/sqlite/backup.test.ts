@@ -45,15 +45,20 @@ describe('a backup', () => {
     mkdirSync(data, { mode: 0o700 });
     copyFileSync(target(), join(data, 'hub.db'));
     for (const file of ['ca.pem', 'ca-key.pem']) copyFileSync(join(hub.folder.path, file), join(data, file));
-    const restored = await new TestHub().start({ data }).catch((error: unknown) => error);
-    // The helper registers web-1, which is there already.
-    expect(restored).toMatchObject({ code: 'HUB_SERVER_EXISTS' });
-    const store = SqliteStore.open(data);
-    expect(await store.serviceId()).toBe(JSON.parse(before.text).service_id ?? (await hub.serving.hub.store.serviceId()));
-    const [shown] = await store.instances((await store.serverByName('default', 'web-1'))!.id);
-    expect(shown?.gaps ?? []).toEqual([]);
-    expect(await verifyAudit(auditLines(store, 'default'))).toMatchObject({ lines: 1 });
-    await store.close();
+    const again = new TestHub();
+    try {
+      // The helper registers web-1, which is there already: by then the hub serves.
+      await expect(again.start({ data })).rejects.toMatchObject({ code: 'HUB_SERVER_EXISTS' });
+      copyFileSync(join(data, 'ca.pem'), join(again.folder.path, 'ca.pem'));
+      const after = await again.call('/api/v1/whoami', { key: hub.server.key });
+      expect({ ...JSON.parse(after.text), time: '' }).toEqual({ ...JSON.parse(before.text), time: '' });
+      const { store } = again.serving.hub;
+      const [shown] = await store.instances((await store.serverByName('default', 'web-1'))!.id);
+      expect(shown?.gaps ?? []).toEqual([]);
+      expect(await verifyAudit(auditLines(store, 'default'))).toMatchObject({ lines: 1 });
+    } finally {
+      await again.close();
+    }
   });
 
   it('is as things stood when it began, and goes on being whole', async () => {
