@@ -19,7 +19,11 @@ interface Answer {
 /** `scout-hub serve` in a process of its own, on the database that its environment names. */
 class Hub {
   readonly folder = mkdtempSync(join(tmpdir(), 'scout-hub-'));
-  readonly child = start(['serve', '--listen', '127.0.0.1:0', '--data', this.folder, '--tls-self-signed'], environment);
+  readonly child = start(['serve', '--listen', '127.0.0.1:0', '--data', this.folder, '--tls-self-signed'], {
+    ...environment,
+    // Soon enough for the test in which the database hangs.
+    SCOUT_HUB_DATABASE: `${environment.SCOUT_HUB_DATABASE}&timeout=4`,
+  });
   origin = '';
   output = '';
 
@@ -62,7 +66,7 @@ beforeAll(async () => {
   const authority = postgres.serveTls();
   await postgres.stop();
   await postgres.start();
-  const url = `${postgres.url()}&sslmode=verify-full&sslrootcert=${authority}&timeout=2`;
+  const url = `${postgres.url()}&sslmode=verify-full&sslrootcert=${authority}`;
   password = new URL(url).password;
   environment = { ...process.env, SCOUT_HUB_DATABASE: url };
   started.push(new Hub(), new Hub());
