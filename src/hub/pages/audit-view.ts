@@ -8,7 +8,7 @@ const CHUNK = 1_000;
 /** Most lines looked at for one page: with a filter that fits few, the next page goes on from there. */
 const LOOK_MOST = 20_000;
 /** A trail of so many lines is verified whenever it is looked at; a longer one when it is asked for. */
-export const VERIFY_AT_ONCE = 5_000;
+const VERIFY_AT_ONCE = 5_000;
 
 /** What is looked for: each a part of the text; empty ones let everything through. */
 export interface AuditFilter {

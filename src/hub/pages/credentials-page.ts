@@ -13,8 +13,10 @@ import { param } from '../requests.ts';
 import { ROLE_SCOPES } from '../scopes.ts';
 import type { Registry } from '../servers.ts';
 import type { Person } from '../session.ts';
-import type { Scope } from '../store.ts';
-import { ago, forLong, left, type Markup } from './format.ts';
+import type { FleetRow, Scope } from '../store.ts';
+import { serverUrl } from './fleet-page.ts';
+import { ago, forLong, formatCount, left, type Markup } from './format.ts';
+import { liveControls } from './layout.ts';
 import { choices, crumbs, field, listTable, none, postForm, tag } from './parts.ts';
 import { windowOf } from './rotate.ts';
 import { shownOnce } from './shown-once.ts';
@@ -30,8 +32,11 @@ const SCOPES: Record<Scope, string> = {
 /** Mounts the credentials of the organisation: listed, made, switched on and off, renamed, deleted. */
 export function mountCredentials(site: Site): void {
   site.on('GET /credentials', async (c, hub) => {
-    const all = await listCredentials(hub);
-    return site.show(c, { title: 'Credentials', section: 'credentials', body: listBody(all, c.get('person'), hub.now()) });
+    const [all, users] = [await listCredentials(hub), usersOf(await hub.store.fleet(hub.org))];
+    const person = c.get('person');
+    const table = listTableOf(all, users, person.role === 'admin', hub.now());
+    if (c.req.header('x-scout-fragment')) return c.html(table);
+    return site.show(c, { title: 'Credentials', section: 'credentials', body: listBody(table, person) });
   });
   site.on('POST /credentials', async (c, hub) => {
     const form = c.get('form');
@@ -64,7 +69,8 @@ export function mountCredentials(site: Site): void {
 
   site.on('GET /credentials/:id', async (c, hub) => {
     const one = await found(hub, param(c, 'id'));
-    return site.show(c, { title: one.name, section: 'credentials', body: oneBody(one, c.get('person'), hub.now()) });
+    const users = usersOf(await hub.store.fleet(hub.org)).get(one.fingerprint) ?? [];
+    return site.show(c, { title: one.name, section: 'credentials', body: oneBody(one, users, c.get('person'), hub.now()) });
   });
   site.on('POST /credentials/:id', async (c, hub) => {
     const { name } = await found(hub, param(c, 'id'));
@@ -96,30 +102,63 @@ function stateOf(one: CredentialView, now: number): Markup {
   return isOver(one, now) ? tag('expired', 'bad') : tag('enabled', 'good');
 }
 
+/** Names of the servers whose latest heartbeat came with a key or credential, by its fingerprint. */
+export function usersOf(rows: FleetRow[]): Map<string, string[]> {
+  const users = new Map<string, string[]>();
+  for (const { server, key } of rows) {
+    if (!key) continue;
+    const names = users.get(key.fingerprint);
+    if (names) names.push(server.name);
+    else users.set(key.fingerprint, [server.name]);
+  }
+  return users;
+}
+
 const usedText = ({ last_used: used }: CredentialView, now: number): Markup =>
   used === null ? html`<span class="quiet">never</span>` : ago(Date.parse(used), now);
 
-function listBody(all: CredentialView[], person: Person, now: number): Markup {
-  const admin = person.role === 'admin';
-  const rows = all.map((one) => [
-    admin ? html`<a href="/credentials/${one.credential_id}">${one.name}</a>` : html`${one.name}`,
-    html`<code>${one.fingerprint}</code>`,
-    html`${one.kid === null ? 'API key' : 'key pair'}`,
-    html`${one.role}`,
-    html`${one.scopes.join(', ') || none}`,
-    stateOf(one, now),
-    forLong(Date.parse(one.created), now),
-    one.expires === null
-      ? html`<span class="quiet">no end</span>`
-      : isOver(one, now)
-        ? ago(Date.parse(one.expires), now)
-        : html`in ${left(Date.parse(one.expires), now)}`,
-    usedText(one, now),
-  ]);
-  return html`<div class="title"><h1>Credentials</h1></div>
-<p class="lead">A credential stands for the organisation: any host may report with it, and scripts read and change what its scopes allow. To replace one, make <code>NAME-v2</code>, switch the hosts over, watch “last used” here, disable the old one, and delete it when nothing asks for it.</p>
-${rows.length === 0 ? html`<div class="message"><p>No credential yet.</p></div>` : listTable(['Name', 'Fingerprint', 'Kind', 'Role', 'May', 'State', 'Age', 'Ends', 'Last used'], rows)}
-${admin && addForm(person)}`;
+function listTableOf(all: CredentialView[], users: Map<string, string[]>, admin: boolean, now: number): Markup {
+  if (all.length === 0) return html`<div class="message"><p>No credential yet.</p></div>`;
+  const rows = all.map((one) => {
+    const servers = users.get(one.fingerprint)?.length ?? 0;
+    return [
+      admin ? html`<a href="/credentials/${one.credential_id}" id="credential-${one.credential_id}">${one.name}</a>` : html`${one.name}`,
+      html`<code>${one.fingerprint}</code>`,
+      html`${one.kid === null ? 'API key' : 'key pair'}`,
+      html`${one.role}`,
+      html`${one.scopes.join(', ') || none}`,
+      stateOf(one, now),
+      forLong(Date.parse(one.created), now),
+      endText(one, now),
+      usedText(one, now),
+      servers === 0 ? none : html`<a href="/?q=${one.fingerprint}">${formatCount(servers)}</a>`,
+    ];
+  });
+  const columns = [
+    'Name',
+    'Fingerprint',
+    'Kind',
+    'Role',
+    'May',
+    'State',
+    'Age',
+    'Ends',
+    'Last used',
+    { head: 'Servers', class: 'number' as const },
+  ];
+  return listTable(columns, rows);
+}
+
+function endText(one: CredentialView, now: number): Markup {
+  if (one.expires === null) return html`<span class="quiet">no end</span>`;
+  return isOver(one, now) ? ago(Date.parse(one.expires), now) : html`in ${left(Date.parse(one.expires), now)}`;
+}
+
+function listBody(table: Markup, person: Person): Markup {
+  return html`<div class="title"><h1>Credentials</h1>${liveControls('/credentials')}</div>
+<p class="lead">A credential stands for the organisation: any host may report with it, and scripts read and change what its scopes allow. To replace one, make <code>NAME-v2</code>, switch the hosts over, watch here how many servers report with which, disable the old one, and delete it when nothing asks for it.</p>
+<div id="live" data-events="credentials">${table}</div>
+${person.role === 'admin' && addForm(person)}`;
 }
 
 function addForm(person: Person): Markup {
@@ -160,7 +199,7 @@ ${field('expires', 'Ends after', html`<input id="expires" name="expires" size="8
 )}</section>`;
 }
 
-function oneBody(one: CredentialView, person: Person, now: number): Markup {
+function oneBody(one: CredentialView, servers: string[], person: Person, now: number): Markup {
   const url = `/credentials/${one.credential_id}`;
   const fact = (name: string, value: Markup | string) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   const lately =
@@ -171,6 +210,7 @@ function oneBody(one: CredentialView, person: Person, now: number): Markup {
   return html`${crumbs([['/credentials', 'Credentials']], one.name)}
 <div class="narrow"><h1>${one.name}</h1>
 <dl class="facts overview">${fact('State', stateOf(one, now))}${fact('Fingerprint', html`<code>${one.fingerprint}</code>`)}${fact('Kind', one.kid === null ? 'API key' : 'key pair')}${fact('Role', one.role)}${fact('May', one.scopes.join(', ') || none)}${fact('Last used', usedText(one, now))}${fact('Credential id', html`<code>${one.credential_id}</code>`)}${one.kid !== null && fact('Key id (kid)', html`<code>${one.kid}</code>`)}</dl>
+${serversText(one, servers)}
 ${
   one.enabled
     ? html`<section class="panel"><h2>Disable</h2>${lately}<p>It is refused until it is enabled again.</p>${postForm(person, url, button('Disable', 'danger'), { action: 'disable' })}</section>`
@@ -178,6 +218,16 @@ ${
 }
 <section class="panel"><h2>Rename</h2>${postForm(person, url, html`${field('to', 'New name', input)}${button('Rename', '')}`, { action: 'rename' })}</section>
 <section class="panel"><h2>Delete</h2>${one.enabled && lately}<p>It cannot be brought back. Disable it first and watch for refusals, where anything may still hold it.</p>${postForm(person, url, button(`Delete ${one.name}`, 'danger'), { action: 'delete' })}</section></div>`;
+}
+
+const MOST_NAMED = 20;
+
+/** Which servers report with it: those would be shut out. */
+function serversText({ fingerprint }: CredentialView, servers: string[]): Markup {
+  if (servers.length === 0) return html`<p class="quiet">No server’s latest heartbeat came with it.</p>`;
+  const named = servers.slice(0, MOST_NAMED).map((name) => html`<a href="${serverUrl(name)}">${name}</a> `);
+  const more = servers.length > MOST_NAMED && html`<a href="/?q=${fingerprint}">and ${formatCount(servers.length - MOST_NAMED)} more</a>`;
+  return html`<p>The latest heartbeat of ${formatCount(servers.length)} ${servers.length === 1 ? 'server' : 'servers'} came with it: ${named}${more}</p>`;
 }
 
 function stepsOf(kind: 'pair' | 'api-key' | 'upload', id: string): Markup {

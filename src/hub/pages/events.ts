@@ -1,8 +1,10 @@
 import { getCookie } from 'hono/cookie';
+import { listCredentials } from '../credentials.ts';
 import { Refusal } from '../problems.ts';
 import type { Registry } from '../servers.ts';
 import { COOKIE } from '../session.ts';
 import type { FleetRow } from '../store.ts';
+import { usersOf } from './credentials-page.ts';
 import { parseFleetQuery, viewFleet } from './fleet.ts';
 import { fleetPieces } from './fleet-page.ts';
 import { FleetWatch } from './fleet-watch.ts';
@@ -37,7 +39,7 @@ export function mountEvents(site: Site): void {
     const count = open.get(session) ?? 0;
     if (count >= STREAMS_MOST)
       throw new Refusal('too_many', `A session has ${STREAMS_MOST} live pages at most.`, { headers: { 'retry-after': '30' } });
-    const compare = c.req.query('view') === 'server' ? serverChanges(c, hub) : fleetChanges(c, hub);
+    const compare = (CHANGES[c.req.query('view') ?? ''] ?? fleetChanges)(c, hub);
     open.set(session, count + 1);
     const stream = new EventStream(compare, async () => {
       const person = await site.sessions.find(getCookie(c, COOKIE), false);
@@ -92,6 +94,22 @@ function serverChanges(c: PageContext, hub: Registry): Compare {
     return { event: 'fresh', data: '' };
   };
 }
+
+/** Whether a credential was used by other servers than before, or changed. */
+function credentialChanges(_c: PageContext, hub: Registry): Compare {
+  let before: string | undefined;
+  return async (rows) => {
+    const all = await listCredentials(hub);
+    const users = usersOf(rows);
+    const now = JSON.stringify(all.map((one) => [one, users.get(one.fingerprint)?.length]));
+    const told: Told | undefined = before === now ? undefined : { event: 'fresh', data: '' };
+    before = now;
+    return told;
+  };
+}
+
+/** What each kind of page is told; the fleet's otherwise. */
+const CHANGES: Record<string, (c: PageContext, hub: Registry) => Compare> = { server: serverChanges, credentials: credentialChanges };
 
 /** A stream of events to one page. */
 class EventStream {

@@ -5,7 +5,7 @@ import type { FleetRow } from '../store.ts';
 const REFUSED_MS = 20 * 60_000;
 
 /** Worst first: what needs a person comes to the top. */
-export const STATES: readonly ServerState[] = ['silent', 'late', 'never', 'alive'];
+const STATES: readonly ServerState[] = ['silent', 'late', 'never', 'alive'];
 
 /** Columns that the fleet can be sorted by. */
 export const SORTS = ['state', 'name', 'seen', 'interval', 'version', 'key', 'slot', 'age', 'accepted'] as const;
@@ -93,7 +93,7 @@ export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number): Fle
 }
 
 /** When a server was refused, where that is not long ago. */
-export const refusedOf = ({ refusedAt }: FleetRow, now: number): number | null =>
+const refusedOf = ({ refusedAt }: FleetRow, now: number): number | null =>
   refusedAt !== null && now - refusedAt < REFUSED_MS ? refusedAt : null;
 
 function matches({ server, latest, key }: FleetRow, needle: string): boolean {

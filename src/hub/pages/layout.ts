@@ -14,7 +14,7 @@ const SECTIONS = [
   { id: 'audit', path: '/audit', label: 'Audit', admins: true },
   { id: 'users', path: '/users', label: 'People', admins: true },
 ] as const;
-export type Section = (typeof SECTIONS)[number]['id'] | 'account';
+type Section = (typeof SECTIONS)[number]['id'] | 'account';
 
 export interface PageOptions {
   title: string;

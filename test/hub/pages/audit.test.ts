@@ -11,7 +11,7 @@ let hub: TestHub;
 let browser: PlainBrowser;
 beforeEach(async () => {
   hub = new TestHub();
-  browser = new PlainBrowser(hub, await hub.signIn('ada', 'admin'));
+  browser = new PlainBrowser(hub, await hub.enter('ada', 'admin'));
 });
 afterEach(() => hub.close());
 

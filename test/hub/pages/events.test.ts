@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { addCredential } from '../../../src/hub/credentials.ts';
+import { keyUseOf } from '../../../src/hub/gate.ts';
 import { rotateKey } from '../../../src/hub/key-changes.ts';
 import { hashKey } from '../../../src/hub/servers.ts';
 import { addUser } from '../../../src/hub/users.ts';
@@ -10,7 +12,7 @@ let session: { cookie: string };
 const streams: Listener[] = [];
 beforeEach(async () => {
   hub = new TestHub();
-  session = await hub.signIn();
+  session = await hub.enter();
 });
 afterEach(async () => {
   for (const one of streams.splice(0)) await one.close();
@@ -120,11 +122,30 @@ describe('live updates', () => {
     expect(await ended).toBeUndefined();
   });
 
+  it('tell the credentials\u2019 page which servers report with which', async () => {
+    const registry = { store: hub.store, now: hub.now, org: 'default' };
+    const { host, key } = await fillServer(hub, 'web-1', { from: 60_000 });
+    await addCredential(registry, { name: 'ci', key: 'api-key', role: 'member' });
+    const [credential] = await hub.store.credentials('default');
+    const row = async () => (await (await hub.get('/credentials', { ...session, 'x-scout-fragment': '1' })).text()).replace(/\s+/g, ' ');
+    const page = await listen('view=credentials');
+    expect(await page.next()).toMatchObject({ event: 'fresh' });
+    expect(await row()).not.toContain('/?q=');
+    hub.time += 10_000;
+    const { server } = (await hub.store.findKey(hashKey(key)))!;
+    await hub.store.accept(server, keyUseOf({ kind: 'credential', credential: credential! }), [incoming(host.beat(hub.time))], hub.time);
+    expect(await page.next()).toMatchObject({ event: 'fresh' });
+    expect(await row()).toMatch(/href="\/\?q=[0-9a-f]{12}">1<\/a>/);
+    const admin = await hub.enter('root', 'admin');
+    const one = await (await hub.get(`/credentials/${credential!.id}`, admin)).text();
+    expect(one).toMatch(/latest heartbeat of 1 server came with it: <a href="\/servers\/web-1">/);
+  });
+
   it('show nothing of another organisation', async () => {
     await hub.store.addOrganisation({ id: 'acme', name: 'acme', createdAt: 1 });
     await fillServer(hub, 'web-1', { from: 60_000 });
     await addUser({ store: hub.store, now: hub.now, org: 'acme' }, 'eve', 'admin', PASSWORD);
-    const page = await listen('view=fleet', await hub.signIn('eve'));
+    const page = await listen('view=fleet', await hub.enter('eve'));
     const { data } = (await page.next()) ?? {};
     expect(data).toContain('counts');
     expect(data).not.toContain('web-1');

@@ -11,7 +11,7 @@ let registry: Registry;
 beforeEach(async () => {
   hub = new TestHub();
   registry = { store: hub.store, now: hub.now, org: 'default' };
-  browser = new PlainBrowser(hub, await hub.signIn('ada', 'admin'));
+  browser = new PlainBrowser(hub, await hub.enter('ada', 'admin'));
 });
 afterEach(() => hub.close());
 
@@ -22,7 +22,7 @@ describe('keys of all servers', () => {
   it('stand the oldest first, and are narrowed by their age', async () => {
     const { fingerprint: old } = await addServer(registry, 'old-1', 'grace', DAY);
     hub.time += 40 * DAY;
-    const session = await hub.signIn('ada');
+    const session = await hub.enter('ada');
     browser = new PlainBrowser(hub, session);
     const { fingerprint: young } = await addServer(registry, 'young-1', 'grace', DAY);
     const all = (await browser.open('/keys')).text;
@@ -88,7 +88,7 @@ describe('people', () => {
   it('are added, given another role and password, signed out, and removed', async () => {
     expect((await browser.submit('/users', { name: 'bob', role: 'member', password: 'short' })).status).toBe(400);
     expect((await browser.submit('/users', { name: 'bob', role: 'member', password: PASSWORD })).to).toBe('/users?done=user-added');
-    const bob = await hub.signIn('bob');
+    const bob = await hub.enter('bob');
     const page = '/users/bob';
     expect((await browser.submit(page, { action: 'role', role: 'admin' })).to).toBe('/users?done=user-role');
     expect((await hub.store.userByName('bob'))?.role).toBe('admin');
@@ -102,7 +102,7 @@ describe('people', () => {
   });
 
   it('change their own password with the old one, and stay signed in here alone', async () => {
-    const other = await hub.signIn('ada');
+    const other = await hub.enter('ada');
     const wrong = await browser.submit('/account', { action: 'password', old: 'not the password', password: 'another horse battery' });
     expect([wrong.status, wrong.text.includes('the old password is wrong')]).toEqual([400, true]);
     const sent = await browser.submit('/account', { action: 'password', old: PASSWORD, password: 'another horse battery' });
@@ -112,13 +112,13 @@ describe('people', () => {
   });
 
   it('sign out everywhere', async () => {
-    const other = await hub.signIn('ada');
+    const other = await hub.enter('ada');
     expect((await browser.submit('/account', { action: 'sign-out' })).to).toBe('/sign-in');
     expect((await hub.get('/', other)).status).toBe(303);
   });
 
   it('choose light or dark for their browser', async () => {
-    const session = await hub.signIn('ada');
+    const session = await hub.enter('ada');
     const dark = await hub.get('/', { cookie: `${session.cookie}; __Host-scout-theme=dark` });
     expect(await dark.text()).toContain('<html lang="en" data-theme="dark"');
     const odd = await hub.get('/', { cookie: `${session.cookie}; __Host-scout-theme="><script>` });

@@ -10,7 +10,7 @@ let hub: TestHub;
 let session: { cookie: string };
 beforeEach(async () => {
   hub = new TestHub();
-  session = await hub.signIn();
+  session = await hub.enter();
 });
 afterEach(() => hub.close());
 

@@ -11,14 +11,16 @@ let registry: Registry;
 beforeEach(async () => {
   hub = new TestHub();
   registry = { store: hub.store, now: hub.now, org: 'default' };
-  browser = new PlainBrowser(hub, await hub.signIn('ada', 'admin'));
+  browser = new PlainBrowser(hub, await hub.enter('ada', 'admin'));
 });
 afterEach(() => hub.close());
 
 const print = (key: string) => hashKey(key).slice(0, 12);
 const add = (name: string, policy: Policy) => addServer(registry, name, policy, 86_400_000);
 const keys = async (name: string) =>
-  (await showServer(registry, name)).keys.map((key) => [key.fingerprint, key.slot, key.enabled, key.valid_until]);
+  (await showServer(registry, name)).keys
+    .map((key) => [key.fingerprint, key.slot, key.enabled, key.valid_until])
+    .sort((a, b) => String(b[1]).localeCompare(String(a[1])));
 const trail = async () => (await hub.store.auditTrail('default', 1, 100)).slice(-1)[0];
 
 describe('rotating on the page', () => {
@@ -129,7 +131,7 @@ describe('servers on the page', () => {
 
   it('show members nothing to change, and take nothing from them', async () => {
     await add('web-1', 'multi');
-    const member = new PlainBrowser(hub, await hub.signIn('bob'));
+    const member = new PlainBrowser(hub, await hub.enter('bob'));
     const page = (await member.open('/servers/web-1')).text;
     for (const word of ['rotate', 'settings', 'add-key', 'audit']) expect(page).not.toContain(`/${word}`);
     expect((await member.open('/servers/web-1/rotate')).status).toBe(403);

@@ -1,8 +1,10 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '../../../src/hub/app.ts';
 import type { Hub } from '../../../src/hub/hub.ts';
+import { COOKIE } from '../../../src/hub/session.ts';
 import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
 import { addUser } from '../../../src/hub/users.ts';
 import { registryOf } from '../helpers.ts';
@@ -56,10 +58,44 @@ export class TestHub implements Hub {
     return { cookie: cookieOf(answer) };
   }
 
+  /** Makes a user if need be and gives them a session, without the work that passwords cost; the password is PASSWORD nevertheless. */
+  async enter(name = 'ada', role: 'admin' | 'member' = 'member'): Promise<{ cookie: string }> {
+    passwordHash ??= hashOnce();
+    const user = (await this.store.userByName(name)) ?? { id: randomUUID(), org: 'default', name, role, passwordHash: await passwordHash };
+    if (!(await this.store.userByName(name))) {
+      const audit = {
+        org: 'default',
+        at: this.time,
+        actor: 'hub',
+        action: 'user.add',
+        subject: `user:${name}`,
+        detail: { role },
+        address: null,
+      };
+      await this.store.addUser(user, audit);
+    }
+    const cookie = randomBytes(32).toString('base64url');
+    const hash = createHash('sha256').update(cookie).digest('hex');
+    await this.store.addSession({ hash, userId: user.id, createdAt: this.time, lastSeen: this.time });
+    return { cookie: `${COOKIE}=${cookie}` };
+  }
+
   async close(): Promise<void> {
     await this.store.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+let passwordHash: Promise<string> | undefined;
+
+/** The hash of PASSWORD, as the hub makes it. */
+async function hashOnce(): Promise<string> {
+  const folder = mkdtempSync(join(os.tmpdir(), 'scout-pages-'));
+  const store = SqliteStore.open(folder);
+  const made = await addUser(registryOf(store), 'ada', 'member', PASSWORD);
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+  return made.passwordHash;
 }
 
 /** What a browser would send back. */
