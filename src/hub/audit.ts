@@ -51,14 +51,28 @@ export async function verifyAudit(trail: AsyncIterable<Link> | Iterable<Link>, {
   return { lines, last: before?.hash ?? null };
 }
 
-/** Lines that `audit list --json` printed: checked as little as those of the store. Throws HUB_AUDIT_FILE for what is no such file. */
+/**
+ * Lines that `audit list --json` printed, or that the API and the pages export (JSON lines): checked as little as those of
+ * the store. Throws HUB_AUDIT_FILE for what is no such file.
+ */
 export function parseExport(text: string, path: string): Link[] {
-  let value: unknown;
+  const whole = jsonOf(text);
+  const lines = Array.isArray(whole)
+    ? whole
+    : text
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .map(jsonOf);
+  if (!Array.isArray(whole) && !isLine(lines[0])) throw new ScoutError('HUB_AUDIT_FILE', { path });
+  return lines.map((line) => (isLine(line) ? line : { seq: 0, prev: '', hash: '' }));
+}
+
+function jsonOf(text: string): unknown {
   try {
-    value = JSON.parse(text);
-  } catch {}
-  if (!Array.isArray(value)) throw new ScoutError('HUB_AUDIT_FILE', { path });
-  return value.map((line) => (isLine(line) ? line : { seq: 0, prev: '', hash: '' }));
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const isLine = (value: unknown): value is Link => typeof (value as Link | null)?.hash === 'string';

@@ -70,8 +70,19 @@ describe('audit verify', () => {
     const nowhere = join(folder.path, 'none');
     expect(await verify('--file', whole, '--data', nowhere)).toMatchObject({ status: 0, stdout: expect.stringContaining('3 lines') });
     expect((await verify('--file', whole, '--from', whole)).status).toBe(0);
+    const asLines = kept.map((line) => `${JSON.stringify(line)}\n`).join('');
+    expect((await verify('--file', file('kept.jsonl', asLines), '--from', whole)).status).toBe(0);
     const edited = readFileSync(whole, 'utf8').replace('"server:b"', '"server:x"');
-    for (const wrong of [edited, [kept[0], kept[2]], [kept[1], kept[2]], [kept[0], null, kept[2]], [7], [{}]]) {
+    for (const wrong of [
+      edited,
+      [kept[0], kept[2]],
+      [kept[1], kept[2]],
+      [kept[0], null, kept[2]],
+      [7],
+      [{}],
+      asLines.replace('server:b', 'server:x'),
+      `${asLines}{`,
+    ]) {
       const { status, stderr } = await verify('--file', file('wrong.json', wrong));
       expect([status, stderr]).toEqual([1, expect.stringContaining('HUB_AUDIT_BROKEN')]);
     }
