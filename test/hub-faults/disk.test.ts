@@ -84,7 +84,7 @@ describe.skipIf(reason !== undefined)('a hub whose disk is full', () => {
     expect(others).toEqual([]);
     expect(bench.hub?.child.exitCode).toBeNull();
     const failures = bench.hub?.output.match(/heartbeats could not be stored/g) ?? [];
-    expect(failures).toHaveLength(1);
+    expect([1, 2]).toContain(failures.length);
 
     rmSync(ballast);
     await fleet.more(5 * CLIENTS);
