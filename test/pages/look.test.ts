@@ -92,7 +92,8 @@ describe.skipIf(whyNot() !== undefined)('every page', () => {
     expect(await faintTexts(page), `${name}, ${scheme}: faint`).toEqual([]);
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
-      expect(await overflow(page), `${name}: wider than a window of ${width}`).toBe(0);
+      // Charts follow the window a moment later.
+      await expect.poll(() => overflow(page), { message: `${name}: wider than a window of ${width}` }).toBe(0);
       // In the dark the widths in between look as they do in the light.
       if (scheme === 'light' || width !== 768) await picture(page, `${name}-${width}-${scheme}`);
     }
