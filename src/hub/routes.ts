@@ -20,7 +20,7 @@ export interface Who {
  * whoever asks. `api`: JSON; who changes something by a session sends its token in X-CSRF-Token. `page`: HTML; who is not
  * signed in is sent to the form. `form`: what a page's form sends, with the token in a field.
  */
-export type Face = 'raw' | 'plain' | 'api' | 'page' | 'form';
+type Face = 'raw' | 'plain' | 'api' | 'page' | 'form';
 
 /** One row of the table. */
 export interface Route {

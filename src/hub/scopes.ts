@@ -14,7 +14,7 @@ export const ROLE_SCOPES: Record<OrgCredential['role'], readonly Scope[]> = {
 };
 
 /** Somebody who is signed in. */
-export interface PersonCaller {
+interface PersonCaller {
   kind: 'person';
   person: Person;
 }

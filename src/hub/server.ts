@@ -4,12 +4,12 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { PATHS } from '../protocol/wire.ts';
-import { detailOf, ScoutError } from '../support/errors.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import { Gate } from './gate.ts';
 import type { Hub } from './hub.ts';
 import { Ingest } from './ingest/ingest.ts';
+import { clearSocket, listening, type Where } from './listening.ts';
 import { Metrics } from './metrics.ts';
 import { PROBLEM_TYPE, type ProblemWord, Refusal } from './problems.ts';
 import type { Arrived, Proxies } from './proxies.ts';
@@ -48,7 +48,7 @@ export interface Front {
   /** Whose word is taken for where a request comes from. */
   proxies?: Proxies | undefined;
   /** Where they, and nobody else, may ask without TLS: an address of this machine, or the path of a socket. */
-  plain?: { host: string; port: number } | { path: string } | undefined;
+  plain?: Where | undefined;
 }
 
 const CLOSE_IDLE_MS = 20;
@@ -115,9 +115,20 @@ export class HubServer {
         proxies.trusts(request.socket.remoteAddress) ? serve(request, response) : refuseStranger(response);
       this.#plain = createPlainServer(this.#settings(), judge).on('clientError', refuseSocket);
       this.#plain.maxConnections = this.#limits.connections;
-      await listening(this.#plain, plain);
+      await this.#second(this.#plain, plain);
     }
     return this.#https.address() as AddressInfo;
+  }
+
+  /** What serves half is not left to serve. */
+  async #second(server: PlainServer, where: Where): Promise<void> {
+    try {
+      if ('path' in where) await clearSocket(where.path);
+      await listening(server, where);
+    } catch (error) {
+      this.#https.close();
+      throw error;
+    }
   }
 
   /** Serves new connections with another certificate. */
@@ -164,15 +175,6 @@ export class HubServer {
       if (this.#stopping) this.#closeIdleSoon();
     });
   }
-}
-
-/** Throws HUB_LISTEN. */
-function listening(server: HttpsServer | PlainServer, where: { host: string; port: number } | { path: string }): Promise<void> {
-  const address = 'path' in where ? where.path : `${where.host}:${where.port}`;
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(new ScoutError('HUB_LISTEN', { address, detail: detailOf(error) })));
-    server.listen(where, resolve);
-  });
 }
 
 function refuseStranger(response: ServerResponse): void {

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import { request } from 'node:http';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -79,6 +82,18 @@ describe('a hub behind a proxy', () => {
     expect(await ask({ 'x-api-key': hub.server.key, 'x-forwarded-for': '203.0.113.9' })).toBe(200);
     // By HTTPS nobody is a proxy here, and the header means nothing.
     expect((await hub.call('/api/v1/whoami', { key: 'wrong', headers: { 'x-forwarded-for': '203.0.113.9' } })).status).toBe(401);
+  });
+
+  it('listens again where a hub that was killed has left its socket, and not where somebody listens', async () => {
+    const path = `${hub.folder.path}/left.sock`;
+    const code = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    await once(spawn(process.execPath, ['-e', code]), 'close');
+    expect(statSync(path).isSocket()).toBe(true);
+    const front = { proxies: of('unix'), plain: { path } };
+    await hub.start({ front });
+    const other = new TestHub();
+    await expect(other.start({ front })).rejects.toMatchObject({ code: 'HUB_LISTEN' });
+    other.folder.remove();
   });
 
   it('takes requests without TLS from nobody else', async () => {
