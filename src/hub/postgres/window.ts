@@ -18,6 +18,10 @@ const [SEGMENT_LEAST, SEGMENT_MOST] = [8 * 1_048_576, 1_024 * 1_048_576];
 const SHARE_OF_TIME = 1 / 24;
 /** A segment of up to this share is dropped whole to make room; a larger one loses its oldest rows. */
 const SHARE_DROPPED = 1 / 16;
+/**
+ * What is asked of a single segment is not prepared: a connection would keep a statement for each segment there ever was.
+ */
+const WINDOW_FROM = `(SELECT value::bigint FROM meta WHERE name = 'window_from')`;
 /** How long one step may take, ms. */
 const STEP_MS = 60_000;
 
@@ -119,7 +123,7 @@ async function forgetInstances(sql: Sql, begin: number, before: number): Promise
 async function endSegment(sql: Sql, before: number, mostBytes: number): Promise<void> {
   const open = (await segments(sql)).at(-1);
   if (!open) return beginSegment(sql);
-  const [span] = await sql`SELECT min(received) AS first, max(received) AS last FROM ${sql(tableOf(open.number))}`;
+  const [span] = await sql.unsafe(`SELECT min(received) AS first, max(received) AS last FROM ${tableOf(open.number)}`);
   if (!span || span.first === null) return;
   const share = Math.min(Math.max(mostBytes * SHARE_OF_BYTES, SEGMENT_LEAST), SEGMENT_MOST);
   if (open.bytes >= share || span.last - span.first >= (span.last - before) * SHARE_OF_TIME) await beginSegment(sql);
@@ -139,8 +143,7 @@ async function dropPassed(sql: Sql): Promise<boolean> {
 }
 
 async function inWindow(sql: Sql, segment: number): Promise<boolean> {
-  const [row] = await sql`
-    SELECT EXISTS (SELECT FROM ${sql(tableOf(segment))} WHERE received >= (SELECT value::bigint FROM meta WHERE name = 'window_from')) AS it`;
+  const [row] = await sql.unsafe(`SELECT EXISTS (SELECT FROM ${tableOf(segment)} WHERE received >= ${WINDOW_FROM}) AS it`);
   return row?.it;
 }
 
@@ -153,14 +156,13 @@ async function makeRoom(sql: Sql, mostBytes: number): Promise<number | null> {
   const table = tableOf(oldest.number);
   // What is written to stays as it is: space that is freed in it would be filled again, and nothing tells of it.
   if (!next) {
-    const [row] = await sql`SELECT EXISTS (SELECT FROM ${sql(table)}) AS any`;
+    const [row] = await sql.unsafe(`SELECT EXISTS (SELECT FROM ${table}) AS any`);
     if (!row?.any) return null;
     await beginSegment(sql);
   }
   await useAlone(sql, oldest.number);
-  const [row] = await sql`
-    SELECT count(*)::int8 AS all, count(*) FILTER (WHERE received >= (SELECT value::bigint FROM meta WHERE name = 'window_from'))::int8 AS seen
-    FROM ${sql(table)}`;
+  const [row] = await sql.unsafe(`
+    SELECT count(*)::int8 AS all, count(*) FILTER (WHERE received >= ${WINDOW_FROM})::int8 AS seen FROM ${table}`);
   const { all, seen } = row as unknown as { all: number; seen: number };
   if (seen > 0 && oldest.bytes > mostBytes * SHARE_DROPPED) return dropOldest(sql, oldest.number, oldest.bytes / all);
   if (seen > 0)
@@ -171,9 +173,8 @@ async function makeRoom(sql: Sql, mostBytes: number): Promise<number | null> {
 
 /** Drops the oldest rows of a segment, `each` of that many bytes. */
 async function dropOldest(sql: Sql, segment: number, each: number): Promise<number> {
-  const rows = await sql`
-    SELECT number, received >= (SELECT value::bigint FROM meta WHERE name = 'window_from') AS seen
-    FROM ${sql(tableOf(segment))} ORDER BY received, number LIMIT ${STEP}`;
+  const rows = await sql.unsafe(`
+    SELECT number, received >= ${WINDOW_FROM} AS seen FROM ${tableOf(segment)} ORDER BY received, number LIMIT ${STEP}`);
   const seen = rows.filter((one) => one.seen).map((one) => one.number as number);
   await lose(sql, sql`h.segment = ${segment} AND h.number = ANY(${sql.types.int8s(seen)}::bigint[])`);
   const all = sql.types.int8s(rows.map((one) => one.number as number));
