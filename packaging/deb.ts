@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Job, layOut, type Places } from './layout.ts';
 import type { Program } from './programs.ts';
 import { root } from './root.ts';
+import { maintainerScript } from './shell.ts';
 import { Tree } from './tree.ts';
 
 export const MAINTAINER = 'scout-agent maintainers <maintainers@scout-agent.invalid>';
@@ -36,7 +37,7 @@ export async function buildDeb(job: Job): Promise<string> {
   tree.file('DEBIAN/md5sums', sums.join(''));
   tree.file('DEBIAN/conffiles', program.conffiles.map(([, place]) => `/${place}\n`).join(''));
   for (const script of ['preinst', 'postinst', 'prerm', 'postrm'])
-    tree.copy(join(root, `packaging/deb/${program.name}.${script}`), `DEBIAN/${script}`, 0o755);
+    tree.file(`DEBIAN/${script}`, maintainerScript(`deb/${program.name}.${script}`), 0o755);
   tree.date(date);
   const path = join(out, `${program.name}_${version}-1_${architecture}.deb`);
   execFileSync('dpkg-deb', ['--root-owner-group', `-Z${compression}`, '--build', work, path], {

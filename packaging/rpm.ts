@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MAINTAINER } from './deb.ts';
 import { type Job, layOut, type Places } from './layout.ts';
 import type { Architecture } from './node.ts';
 import type { Program } from './programs.ts';
-import { root } from './root.ts';
 import { licencesOf } from './sbom.ts';
+import { maintainerScript } from './shell.ts';
 import { Tree } from './tree.ts';
 
 const NAMES: Record<Architecture, string> = { amd64: 'x86_64', arm64: 'aarch64' };
@@ -87,7 +87,7 @@ ${program.description.map((one) => (one.match(/.{1,78}(?:\s|$)/g) ?? []).map((li
 %install
 cp -a ${tree.folder}/. %{buildroot}
 
-${SCRIPTS.map((name) => `%${name} -p /bin/sh\n${readFileSync(join(root, `packaging/rpm/${program.name}.${name}`), 'utf8')}`).join('\n')}
+${SCRIPTS.map((name) => `%${name} -p /bin/sh\n${maintainerScript(`rpm/${program.name}.${name}`)}`).join('\n')}
 %files
 %defattr(-,root,root,-)
 ${filesOf(program, tree).join('\n')}

@@ -33,7 +33,8 @@ if [ "$uninstall" ]; then
 	if [ "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 	for file in $files; do rm -f "$prefix/$file"; done
 	rm -rf "$prefix/lib/scout-agent" "$prefix/share/doc/scout-agent" "$prefix/share/doc/scout-hub"
-	say "removed from $prefix; /etc/scout-agent, /etc/default/scout-hub, /var/lib/scout-* and the users stay"
+	if [ "$root" ]; then rm -f /etc/logrotate.d/scout-agent; fi
+	say "removed from $prefix; /etc/scout-agent, /etc/default/scout-hub, /var/lib/scout-*, /var/log/scout-agent and the users stay"
 	exit
 fi
 
@@ -51,8 +52,11 @@ for user in scout-agent scout-hub; do
 		useradd --system --user-group --home-dir /var/lib/$user --no-create-home --shell /sbin/nologin $user
 done
 [ -d /etc/scout-agent ] || { mkdir -m 0750 /etc/scout-agent && chgrp scout-agent /etc/scout-agent; }
+# Here before the first start, so that `scout-hub server add` by root makes a database that the service may use.
+[ -d /var/lib/scout-hub ] || install -d -m 0700 -o scout-hub -g scout-hub /var/lib/scout-hub
 mkdir -p /etc/systemd/system
 for file in etc/*/*; do [ -e "/$file" ] || { mkdir -p "/${file%/*}" && cp "$file" "/$file"; }; done
 for unit in $units; do sed "s|/usr/bin/scout-|$prefix/bin/scout-|" "lib/systemd/system/$unit" >"/etc/systemd/system/$unit"; done
 if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 say "brought the units; next: scout-agent enroll URL, or edit /etc/scout-agent/config.yml and systemctl enable --now scout-agent"
+say 'after an upgrade: systemctl try-restart scout-agent scout-hub'

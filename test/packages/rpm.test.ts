@@ -96,6 +96,9 @@ describe.skipIf(against)(`the rpm packages${against ? ` (${against})` : ''}`, { 
   it('install: a user, a host key of its own, a program that runs', () => {
     const said = copy.run(`${RPM} -i ${inside(rpm('scout-agent'))}`);
     expect(said).toContain('scout-agent is installed, and starts once it has a configuration');
+    expect(said).toContain('scout-agent enroll https://ADDRESS-OF-THE-HUB');
+    expect(said).toContain('then: systemctl enable --now scout-agent');
+    expect(copy.run('ls -l /etc/logrotate.d/scout-agent')).toMatch(/^-rw-r--r-- +1 root root /);
     expect(copy.run(`stat -c '%a %U:%G' /etc/scout-agent; stat -c '%a %U:%G %s' ${KEY}`)).toBe('750 root:scout-agent\n400 root:root 32\n');
     expect(copy.run('getent passwd scout-agent')).toContain(':/var/lib/scout-agent:');
     expect(copy.run('NODE_OPTIONS=--require=/nowhere scout-agent --version')).toBe('1.2.3\n');
@@ -115,8 +118,10 @@ describe.skipIf(against)(`the rpm packages${against ? ` (${against})` : ''}`, { 
   });
 
   it('erase: the program is gone, key and configuration stay and are named', () => {
+    copy.run('mkdir /var/log/scout-agent');
     const said = copy.run(`${RPM} -e scout-agent`);
     expect(said).toContain('scout-agent: /etc/scout-agent stays');
+    expect(said).toContain('scout-agent: /var/log/scout-agent stays');
     expect(copy.run('find /usr -xdev -name "*scout*"')).toBe('');
     expect(copy.run('ls /etc/scout-agent')).toMatch(/config\.yml\n(?:.*\n)*host\.key\n/);
   });
@@ -127,5 +132,23 @@ describe.skipIf(against)(`the rpm packages${against ? ` (${against})` : ''}`, { 
     expect(copy.run('rpm -V --nodeps scout-hub')).toBe('');
     expect(copy.run(`${RPM} -e scout-hub`)).toContain('/var/lib/scout-hub stays');
     expect(copy.run('find /usr /etc -xdev -name "*scout-hub*" ! -name "*.rpmsave"')).toBe('');
+  });
+
+  it('the hub, where it is enabled: installed means that its authority is there for the next command', () => {
+    // Stands in for systemd, which does not run here: the hub itself is started, and nobody waits for it.
+    const stand = `#!/bin/sh
+case "$*" in
+*is-enabled*) exit 0 ;;
+'start scout-hub.service')
+	(sleep 0.2; exec setpriv --reuid=scout-hub --regid=scout-hub --clear-groups env XDG_DATA_HOME=/var/lib \
+		scout-hub serve --listen 127.0.0.1:0 --tls-self-signed) >/dev/null 2>&1 &
+	echo $! >/run/hub.pid ;;
+esac`;
+    copy.run(`rm -rf /var/lib/scout-hub; mkdir -p /run/systemd/system
+cat > /usr/sbin/systemctl <<'end'
+${stand}
+end
+chmod 0755 /usr/sbin/systemctl`);
+    copy.run(`${RPM} -i ${inside(rpm('scout-hub'))} && test -s /var/lib/scout-hub/ca.pem; left=$?; kill $(cat /run/hub.pid); exit $left`);
   });
 });

@@ -3,18 +3,25 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../../packaging/root.ts';
+import { maintainerScript } from '../../packaging/shell.ts';
 
 const missing = spawnSync('shellcheck', ['--version']).status !== 0;
 const check = (...args: string[]) => spawnSync('shellcheck', args, { cwd: root, encoding: 'utf8' });
+const scripts = ['deb', 'rpm'].flatMap((format) =>
+  readdirSync(join(root, 'packaging', format))
+    .filter((name) => !name.endsWith('-overrides'))
+    .map((name) => `${format}/${name}`),
+);
 
 describe.skipIf(missing)(`scripts that run as root${missing ? ' (needs shellcheck)' : ''}`, () => {
-  it.each(
-    readdirSync(join(root, 'packaging/deb'))
-      .filter((name) => /\.(pre|post)(inst|rm)$/.test(name))
-      .map((name) => `packaging/deb/${name}`)
-      .concat('bench/limits.sh'),
-  )('%s is without a fault', (path) => {
-    expect(check(path)).toMatchObject({ status: 0, stdout: '' });
+  it.each(scripts)('%s is without a fault, as it goes into the package', (path) => {
+    const input = maintainerScript(path);
+    expect(input).not.toContain('# include');
+    expect(spawnSync('shellcheck', ['-s', 'sh', '-'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
+  });
+
+  it('that of the machine with limits as well', () => {
+    expect(check('bench/limits.sh')).toMatchObject({ status: 0, stdout: '' });
   });
 
   it('those for sysvinit and OpenRC as well', () => {
