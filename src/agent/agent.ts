@@ -53,7 +53,7 @@ export class Agent {
   readonly #watch: Watch;
   readonly #reloads: Reloads;
   readonly #started: number;
-  readonly #outcomes = new Outcomes();
+  readonly #outcomes = new Outcomes(() => this.#keys.configured);
   #checked: Runnable;
   #loaded: number;
   #problem: string | null = null;

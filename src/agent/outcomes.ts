@@ -5,7 +5,7 @@ import type { HeartbeatReport } from './control.ts';
 import { PRIMARY } from './deliveries.ts';
 import type { Position } from './sampler.ts';
 
-/** `final`: false for a refusal after which another key may be tried; once none is left, the last one is told again. */
+/** `final`: false for a refusal after which another key may be tried; once none is left, that of the configured key is told again. */
 export type Sent = (destination: string, batch: StoredHeartbeat[], outcome: Outcome, final: boolean) => void;
 
 /** How long somebody who asked for a heartbeat waits for the answer, ms; `held`: where a rotation holds sending back. */
@@ -20,8 +20,14 @@ interface Lane {
 /** Tells whoever listens what became of each batch. */
 export class Outcomes {
   readonly #listeners = new Set<Sent>();
-  /** The last refusal that was not final. */
-  #refusal: [string, StoredHeartbeat[], Outcome] | undefined;
+  readonly #configured: () => string;
+  /** Of the search under way, each key's refusal by fingerprint: one a key. */
+  readonly #refusals = new Map<string | undefined, [StoredHeartbeat[], Outcome]>();
+
+  /** `configured`: fingerprint of the key that the configuration asks for. */
+  constructor(configured: () => string) {
+    this.#configured = configured;
+  }
 
   /** Returns how to listen no more. */
   listen(listener: Sent): () => void {
@@ -30,13 +36,25 @@ export class Outcomes {
   }
 
   tell(destination: string, batch: StoredHeartbeat[], outcome: Outcome, final: boolean): void {
-    if (destination === PRIMARY) this.#refusal = final ? undefined : [destination, batch, outcome];
-    for (const listener of this.#listeners) listener(destination, batch, outcome, final);
+    if (destination !== PRIMARY) {
+      this.#tell(destination, batch, outcome, final);
+      return;
+    }
+    if (!final) this.#refusals.set(outcome.by, [batch, outcome]);
+    // The key that ended the search says less: it is an older one, which nobody set.
+    const told = final && outcome.kind === 'unauthorized' ? this.#refusals.get(this.#configured()) : undefined;
+    if (final) this.#refusals.clear();
+    this.#tell(destination, ...(told ?? [batch, outcome]), final);
   }
 
-  /** The search has ended: the refusal that it began with was the last word. */
+  /** The search has ended where no further key was there to be tried. */
   finish(): void {
-    if (this.#refusal) this.tell(...this.#refusal, true);
+    const last = [...this.#refusals.values()].at(-1);
+    if (last) this.tell(PRIMARY, ...last, true);
+  }
+
+  #tell(...sent: Parameters<Sent>): void {
+    for (const listener of this.#listeners) listener(...sent);
   }
 
   /**

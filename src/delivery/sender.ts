@@ -76,6 +76,8 @@ export class Sender {
   #suspended = false;
   /** Most heartbeats in the next request. */
   #limit = FULL_COUNT;
+  /** Whether keys are tried in a row: the refusal of the first is the one to be told of, the others nobody set. */
+  #search = false;
   /** Failures since the last success or change of credential; what the pause grows with. */
   #failures = 0;
   /** Counts changes of credential: a refusal of an older one decides nothing about the new. */
@@ -116,6 +118,7 @@ export class Sender {
   credentialChanged(): void {
     this.#failures = 0;
     this.retry();
+    this.#search = false;
   }
 
   /** As `credentialChanged`, for one of several in a row: that they are all refused makes the pause grow once. */
@@ -124,6 +127,7 @@ export class Sender {
     this.#failures = Math.max(0, this.#failures - 1);
     this.#suspended = false;
     this.#clearTimer();
+    this.#search = true;
     this.wake();
   }
 
@@ -282,17 +286,15 @@ export class Sender {
     this.#state = state;
     this.#totals.failures++;
     this.#failures++;
-    this.#trouble.failed(kind === 'unavailable' ? outcome.reason : kind, detail, spool.depth(destination.name), clocks);
+    this.#trouble.failed(kind === 'unavailable' ? outcome.reason : kind, detail, spool.depth(destination.name), clocks, this.#search);
     const wait = pause({ failures: this.#failures, cap, retryAfter: kind === 'unavailable' ? outcome.retryAfter : undefined, random });
     this.#nextAttempt = clocks.monotonic + wait;
-    this.#timer = this.#timers.set(() => {
-      this.#timer = undefined;
-      this.wake();
-    }, wait);
+    this.#timer = this.#timers.set(() => this.skipPause(), wait);
   }
 
   #clearTimer(): void {
     this.#timers.clear(this.#timer);
     this.#timer = undefined;
+    this.#search = false;
   }
 }

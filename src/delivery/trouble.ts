@@ -44,8 +44,10 @@ export class Trouble {
     return this.#current;
   }
 
-  failed(reason: string, detail: string, pending: number, clocks: Clocks): void {
+  /** `same`: it is of one matter with the failure before, whose words stay where the reason is the same. */
+  failed(reason: string, found: string, pending: number, clocks: Clocks, same = false): void {
     const before = this.#current;
+    const detail = same && before?.reason === reason ? before.detail : found;
     const since = before?.since ?? clocks.monotonic;
     const failure = { since, sinceWall: before?.sinceWall ?? clocks.now, failures: (before?.failures ?? 0) + 1, reason, detail };
     this.#current = failure;

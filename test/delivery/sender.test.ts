@@ -313,7 +313,7 @@ describe('a sender', () => {
       endpoint: 'https://service.example',
       send: async () => {
         sent.push(key);
-        return { kind: 'unauthorized', detail: 'refused', by: key };
+        return { kind: 'unauthorized', detail: `refused ${key}`, by: key };
       },
       close: () => {},
     };
@@ -343,10 +343,17 @@ describe('a sender', () => {
     sender.retry();
     await settled();
     expect(sent).toEqual(['a', 'b', 'c']);
-    expect(sender.status()).toMatchObject({ state: 'unauthorized', failures: 3, problem: { next_attempt_in: 1 } });
+    // The words for the key that the search began with: it is the one that somebody set.
+    const problem = { next_attempt_in: 1, detail: 'refused a' };
+    expect(sender.status()).toMatchObject({ state: 'unauthorized', failures: 3, problem });
     time.advance(500);
     await settled();
     expect(sent).toEqual(['a', 'b', 'c', 'c']);
+    expect(sender.status().problem?.detail).toBe('refused c');
+    key = 'd';
+    sender.credentialChanged();
+    await settled();
+    expect(sender.status().problem?.detail).toBe('refused d');
   });
 
   it('stops: lets the request in flight finish, and sends no more', async () => {
