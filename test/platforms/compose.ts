@@ -9,7 +9,7 @@ const FOLDER = join(root, 'packaging/docker');
 /** A service of the Compose file, as far as it bears on how its container is run. */
 export interface Service {
   image: string;
-  hostname?: string;
+  command?: string[];
   environment?: Record<string, string>;
   secrets?: { source: string }[];
   volumes: (string | { type: string; source: string; target: string; read_only?: boolean; bind?: { propagation: string } })[];

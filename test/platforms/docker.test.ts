@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
@@ -74,9 +75,12 @@ describe.skipIf(against)(`the images${against ? ` (${against})` : ''}`, { timeou
   });
 
   it('the hub answers, its health check finds it well, and it registers a server', async () => {
-    const listen = ['serve', '--listen', `127.0.0.1:${port}`, '--tls-self-signed'];
+    const listen = (service('hub').command ?? []).map((word) => (word === '0.0.0.0:8443' ? `127.0.0.1:${port}` : word));
     podman.run('run', '-d', '--name=hub', ...runArguments(service('hub')), 'localhost/scout-hub', ...listen);
     await until('the hub', () => podman.try('logs', 'hub').stderr.includes('ready'));
+    // By this name the Compose file's agent reaches it.
+    const leaf = new X509Certificate(podman.run('exec', 'hub', 'cat', '/var/lib/scout-hub/server.pem'));
+    expect(leaf.checkHost(new URL(compose.agent?.environment?.SCOUT_API_ENDPOINT as string).hostname)).toBeDefined();
     const check = ['exec', 'hub', '/usr/lib/scout-hub/node', '/usr/lib/scout-hub/healthcheck.js'];
     expect(podman.try(...check, String(port)).status).toBe(0);
     expect(podman.try(...check, '1').status).toBe(1);

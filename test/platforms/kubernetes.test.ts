@@ -74,7 +74,11 @@ describe('the manifests', () => {
     }
     const service = of('Service', 'scout-hub');
     expect(hub.spec.template.metadata.labels).toMatchObject(service.spec.selector);
-    expect(hub.spec.template.spec.hostname).toBe(service.metadata.name);
+    const [names] = hub.spec.template.spec.containers[0].args.flatMap((word: string) => word.match(/(?<=^--tls-name=).*/) ?? []);
+    const { name, namespace } = service.metadata;
+    expect(names.split(',')).toEqual(
+      ['', `.${namespace}`, `.${namespace}.svc`, `.${namespace}.svc.cluster.local`].map((end) => name + end),
+    );
     for (const { metadata, kind } of manifests) if (kind !== 'Namespace') expect(metadata.namespace).toBe('scout');
   });
 

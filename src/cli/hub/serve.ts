@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Place } from '../../hub/open-store.ts';
 import type { Serving } from '../../hub/serve.ts';
+import type { TlsFlags } from '../../hub/tls/tls.ts';
 import { parseBytes } from '../../support/durations.ts';
 import { parseListen } from '../../support/listen.ts';
 import type { LogLevel } from '../../support/logger.ts';
@@ -11,13 +12,10 @@ import { durationOption, usage, withData } from './common.ts';
 import { type DutyFlags, dutiesOf, withDuties } from './duties.ts';
 import { type FrontFlags, frontOf, withFront } from './front.ts';
 
-interface Options extends DutyFlags, FrontFlags, Place {
+interface Options extends DutyFlags, FrontFlags, TlsFlags, Place {
   listen: string;
   retention: string;
   maxSize: string;
-  tlsCert?: string;
-  tlsKey?: string;
-  tlsSelfSigned?: boolean;
 }
 
 /** `scout-hub serve`: runs until SIGTERM or SIGINT; SIGHUP reads the certificate again. */
@@ -29,6 +27,7 @@ export function verb(program: Command): void {
     .option('--tls-cert <file>', 'certificate, PEM, with its chain')
     .option('--tls-key <file>', 'private key of the certificate, PEM')
     .option('--tls-self-signed', 'certificate from an authority of our own, kept in the data folder as ca.pem')
+    .option('--tls-name <name...>', 'names and addresses for that certificate, besides those of this machine: hub.example,192.0.2.1')
     .option('--retention <duration>', 'how long heartbeats are kept', '24h')
     .option('--max-size <size>', 'how much the database may hold; the oldest heartbeats make room', '10GiB');
   withData(withDuties(withFront(command))).action(run);

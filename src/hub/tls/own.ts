@@ -19,15 +19,16 @@ export function authorityPrint(folder: string): string | null {
 }
 
 /**
- * The certificate that the hub's own authority gives it. Both are kept in the data folder; the server's is made anew
+ * The certificate that the hub's own authority gives it: for this machine, the address listened on, and `more` names and
+ * addresses by which agents reach it. Both are kept in the data folder; the server's is made anew
  * when fewer than 30 days remain or a name is missing, the authority is kept, for clients hold its certificate.
  */
-export function ownPair(folder: string, listenHost: string, now: number): Pair {
+export function ownPair(folder: string, listenHost: string, now: number, more: readonly string[] = []): Pair {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const authorityFiles = { cert: caFile(folder), key: join(folder, 'ca-key.pem') };
   const serverFiles = { cert: join(folder, 'server.pem'), key: join(folder, 'server-key.pem') };
   const authority = authorityOf(authorityFiles, now);
-  const names = namesOf(listenHost);
+  const names = [...new Set([...namesOf(listenHost), ...more])];
   const found = load(serverFiles);
   if (found && isGood(found, authority, names, now)) return found;
   const issuer = new X509Certificate(authority.cert).subject.replace(/^CN=/, '');
@@ -42,11 +43,15 @@ function authorityOf(files: Pair, now: number): Pair {
   return found;
 }
 
+/** Whether a certificate can be for this: an address, or a name as DNS has them. */
+export const isCertifiable = (name: string): boolean =>
+  isIP(name) !== 0 || (name.length <= 253 && /^(?!-)[\w-]{1,63}(\.[\w-]{1,63})*$/.test(name) && !/^[\d.]+$/.test(name));
+
 function namesOf(listenHost: string): string[] {
   const wildcard = listenHost === '' || listenHost === '0.0.0.0' || listenHost === '::';
   const names = ['localhost', '127.0.0.1', '::1', hostname(), ...(wildcard ? [] : [listenHost])];
   // A host name that DNS would not have cannot stand in a certificate.
-  return [...new Set(names)].filter((name) => /^[\w.:-]+$/.test(name));
+  return names.filter((name) => /^[\w.:-]+$/.test(name));
 }
 
 function isGood(pair: Pair, authority: Pair, names: string[], now: number): boolean {

@@ -25,7 +25,35 @@ describe('tlsChoice', () => {
   });
 });
 
+describe('--tls-name', () => {
+  it('takes names and addresses, several at once, for a certificate of our own alone', () => {
+    expect(tlsChoice({ tlsSelfSigned: true, tlsName: ['Hub.example,192.0.2.1', '2001:db8::1'] })).toEqual({
+      kind: 'self-signed',
+      names: ['hub.example', '192.0.2.1', '2001:db8::1'],
+    });
+    for (const name of ['', 'hub example', 'https://hub.example', '*.example', 'hub.example:8443', 'hub.example.', '192.0.2', 'a,,b'])
+      expect(() => tlsChoice({ tlsSelfSigned: true, tlsName: [name] }), name).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    const files = { tlsCert: 'a', tlsKey: 'b', tlsName: ['hub.example'] };
+    expect(() => tlsChoice(files)).toThrow(/--tls-self-signed/);
+  });
+});
+
 describe('a certificate of our own authority', () => {
+  it('is for every name that was given, and made anew when one is added', () => {
+    const now = Date.now();
+    const first = loadPair(OWN, folder.path, '0.0.0.0', now);
+    const more = { ...OWN, names: ['hub.example', 'scout-hub.scout.svc.cluster.local', '192.0.2.1', '2001:db8::1'] };
+    const named = loadPair(more, folder.path, '0.0.0.0', now);
+    expect(named.cert).not.toBe(first.cert);
+    const leaf = new X509Certificate(named.cert);
+    for (const name of ['localhost', hostname(), 'hub.example', 'scout-hub.scout.svc.cluster.local'])
+      expect(leaf.checkHost(name)).toBeDefined();
+    for (const address of ['127.0.0.1', '192.0.2.1', '2001:db8::1']) expect(leaf.checkIP(address)).toBeDefined();
+    expect(loadPair(more, folder.path, '0.0.0.0', now)).toEqual(named);
+    // One less is no reason for another.
+    expect(loadPair(OWN, folder.path, '0.0.0.0', now)).toEqual(named);
+  });
+
   it('names this host and the address listened on, and is signed by the authority', () => {
     const now = Date.now();
     const pair = loadPair(OWN, folder.path, '2001:db8::5', now);
