@@ -8,10 +8,11 @@ import { transaction } from './transaction.ts';
 /** A key's last use is written no oftener than this, in ms. */
 const LAST_USED_EVERY_MS = 5_000;
 /**
- * A commit follows the one before no sooner than this, in ms: what comes in between shares the next one. Lone heartbeats
- * are committed at once.
+ * A commit follows the one before no sooner than this, in ms, and no sooner than that one took, up to a most: what comes
+ * in between shares the next one, and on a slow disk others are served half of the time. Lone heartbeats are committed at once.
  */
 const GATHER_MS = 5;
+const GATHER_MOST_MS = 100;
 /** Heartbeats after which a transaction ends, whatever waits: nobody else is served while it is written. */
 const COMMIT_MOST = 1_000;
 /** Rows dropped under one lock. */
@@ -56,8 +57,8 @@ export class Heartbeats {
   readonly #tokens: StatementSync;
   readonly #size: StatementSync;
   #queue: Pending[] = [];
-  /** When the last commit ended, monotonic. */
-  #committed = Number.NEGATIVE_INFINITY;
+  /** When the next commit may be, monotonic. */
+  #nextCommit = Number.NEGATIVE_INFINITY;
   /** Up to when instances were last forgotten. */
   #forgotten = Number.NEGATIVE_INFINITY;
 
@@ -101,7 +102,7 @@ export class Heartbeats {
   }
 
   #commitSoon(): void {
-    const wait = this.#committed + GATHER_MS - performance.now();
+    const wait = this.#nextCommit - performance.now();
     if (wait > 0) setTimeout(() => this.#commitSome(), wait);
     else setImmediate(() => this.#commitSome());
   }
@@ -128,6 +129,7 @@ export class Heartbeats {
 
   #commit(queue: Pending[]): void {
     if (queue.length === 0) return;
+    const start = performance.now();
     try {
       const counts = transaction(this.#database, () => queue.map((one) => this.#store(one)));
       counts.forEach((count, index) => void queue[index]?.resolve(count));
@@ -135,7 +137,8 @@ export class Heartbeats {
       if (queue.length === 1) queue[0]?.reject(error);
       else for (const one of queue) this.#alone(one);
     }
-    this.#committed = performance.now();
+    const end = performance.now();
+    this.#nextCommit = end + Math.min(Math.max(end - start, GATHER_MS), GATHER_MOST_MS);
   }
 
   /** One batch must not take those that shared its transaction down with it. */
