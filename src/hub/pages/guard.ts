@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono';
+import { getCookie } from 'hono/cookie';
 import type { ServiceProblem } from '../../protocol/heartbeat.ts';
 import type { Hub } from '../hub.ts';
 import { csrfRefusal, sameOrigin } from '../origin.ts';
@@ -8,6 +9,7 @@ import type { Faces } from '../router.ts';
 import { csrfMatches, type Person } from '../session.ts';
 import type { Assets } from './assets.ts';
 import { messagePage } from './layout.ts';
+import { THEME_COOKIE, themeOf } from './theme.ts';
 
 const CSP = [
   "default-src 'none'",
@@ -57,7 +59,7 @@ function readableErrors(assets: Assets): MiddlewareHandler<RouteEnv> {
     const { status } = c.res;
     if (!c.res.headers.get('content-type')?.startsWith(PROBLEM_TYPE) || !c.req.header('accept')?.includes('text/html')) return;
     const { title, detail } = (await c.res.json()) as ServiceProblem;
-    c.res = new Response(String(messagePage({ title, assets, text: detail })), {
+    c.res = new Response(String(messagePage({ title, assets, text: detail, theme: themeOf(getCookie(c, THEME_COOKIE)) })), {
       status,
       headers: { 'content-type': 'text/html; charset=utf-8' },
     });

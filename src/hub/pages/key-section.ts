@@ -8,6 +8,7 @@ import type { ServerView } from './server-page.ts';
 import type { EndedView } from './server-view.ts';
 
 const MOST_ENDED = 8;
+const DAY_MS = 86_400_000;
 
 /** The keys of a server: which of them its heartbeats use, how long the old one still works, and what can be done. */
 export function keysSection({ details, ended, admin }: ServerView, now: number): Markup {
@@ -55,11 +56,13 @@ const bySlot = (a: KeyView, b: KeyView): number => SLOTS.indexOf(a.slot) - SLOTS
 
 /** Where a rotation stands: whether the latest heartbeats came with the new key, and since when; nothing where none is under way. */
 export function rotationBanner({ details }: ServerView, now: number): Markup | '' {
-  const { fingerprint, keys } = details;
+  const { fingerprint, keys, policy } = details;
   const alive = keys.filter((key) => works(key, now));
   const current = alive.find((key) => key.slot === 'current');
   const previous = alive.find((key) => key.slot === 'previous');
   if (!current || fingerprint === null) return '';
+  // Under multi several keys may be in use for good: only a new one is worth a word.
+  if (policy === 'multi' && now - Date.parse(current.created) > DAY_MS) return '';
   const until = previous?.valid_until ?? null;
   const countdown = until !== null && html` The previous one ends in ${left(Date.parse(until), now)}.`;
   if (current.last_used === null)

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addServer, hashKey, type Registry, showServer } from '../../../src/hub/servers.ts';
 import type { Policy } from '../../../src/hub/store.ts';
-import { fillServer } from '../../pages/fleet-data.ts';
+import { FakeHost, fillServer, incoming } from '../../pages/fleet-data.ts';
 import { PlainBrowser, secretIn } from './browser.ts';
 import { TestHub } from './setup.ts';
 
@@ -81,7 +81,6 @@ describe('rotating on the page', () => {
     );
     hub.time += 10_000;
     const { server: row, key: fresh } = (await hub.store.findKey(hashKey(key)))!;
-    const { incoming } = await import('../../pages/fleet-data.ts');
     await hub.store.accept(row, fresh, [incoming(host.beat(hub.time))], hub.time);
     expect(await server()).toMatch(/New key in use<\/b> since/);
     expect((await browser.open('/servers/web-1/retire')).text).not.toContain('shut out');
@@ -95,6 +94,17 @@ describe('rotating on the page', () => {
     await fillServer(hub, 'web-1', { from: 60_000 });
     await browser.submit('/servers/web-1/rotate', { grace: '24h' });
     expect((await browser.open('/servers/web-1/retire')).text).toContain('The latest heartbeat came with it.');
+  });
+
+  it('says nothing for good under multi, where old keys stay in use', async () => {
+    const { key } = await add('db-1', 'multi');
+    const { server, key: row } = (await hub.store.findKey(hashKey(key)))!;
+    await hub.store.accept(server, row, [incoming(new FakeHost('db-1').beat(hub.time))], hub.time);
+    await browser.submit('/servers/db-1/rotate');
+    expect((await browser.open('/servers/db-1')).text).toContain('Waiting for the new key');
+    hub.time += 30 * 3_600_000;
+    browser = new PlainBrowser(hub, await hub.enter('ada'));
+    expect((await browser.open('/servers/db-1')).text).not.toContain('class="rotation');
   });
 
   it('adds, disables, renames and deletes keys under multi, and guards the last one', async () => {
