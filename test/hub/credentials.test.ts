@@ -123,6 +123,7 @@ describe('heartbeats', () => {
     expect((await hub.serving.hub.store.standing('default', 'a.example'))?.key).toEqual({
       fingerprint: added.fingerprint,
       slot: 'current',
+      createdAt: null,
     });
   });
 
