@@ -1,9 +1,8 @@
 /**
  * `npm run package`: builds scout-agent and scout-hub in every form into artefacts/packages, with bills of materials and
- * checksums, and tells their sizes. `--formats deb,rpm,tar,sea,npm`, `--arch amd64,arm64`, `--only scout-hub`,
+ * checksums, and tells their sizes. `--formats deb,rpm,tar,sea,npm,zip`, `--arch amd64,arm64`, `--only scout-hub`,
  * `--version 1.2.3`, `--out DIR`, `--compression none`.
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -19,9 +18,11 @@ import { buildRpm } from './rpm.ts';
 import { sbom } from './sbom.ts';
 import { buildSea } from './sea.ts';
 import { table } from './sizes.ts';
+import { writeSums } from './sums.ts';
 import { buildTar } from './tar.ts';
+import { buildWindows } from './windows/build.ts';
 
-export const FORMATS = ['deb', 'rpm', 'tar', 'sea', 'npm'] as const;
+export const FORMATS = ['deb', 'rpm', 'tar', 'sea', 'npm', 'zip'] as const;
 export type Format = (typeof FORMATS)[number];
 
 export interface Wanted {
@@ -30,12 +31,12 @@ export interface Wanted {
   /** The Debian packages alone unless given. */
   formats?: readonly Format[];
   architectures?: Architecture[];
-  /** Names of programs; both unless given. An archive and the npm package always hold both. */
+  /** Names of programs; both unless given. An archive and the npm package always hold both, that for Windows the agent. */
   only?: string[];
   compression?: Compression;
 }
 
-/** Builds packages, their bills of materials and SHA256SUMS into a folder, and returns the packages' paths. */
+/** Builds packages and their bills of materials into a folder, with SHA256SUMS of all that is there; returns the packages' paths. */
 export async function buildPackages(wanted: Wanted): Promise<string[]> {
   const { out, version, formats = ['deb'], architectures = ['amd64', 'arm64'], only, compression = 'xz' } = wanted;
   const date = sourceDate();
@@ -52,13 +53,8 @@ export async function buildPackages(wanted: Wanted): Promise<string[]> {
     const inside = await bundle({ out: bundles, version });
     const chosen = PROGRAMS.filter(({ name }) => !only || only.includes(name));
     const packages: string[] = [];
-    const bills: string[] = [];
-    const bill = (name: string, text: string): void => {
-      const path = join(out, `${name}.cdx.json`);
-      writeFileSync(path, text);
-      bills.push(path);
-    };
-    for (const architecture of formats.some((one) => one !== 'npm') ? architectures : []) {
+    const bill = (name: string, text: string): void => writeFileSync(join(out, `${name}.cdx.json`), text);
+    for (const architecture of formats.some((one) => one !== 'npm' && one !== 'zip') ? architectures : []) {
       const node = preparedNode(architecture, join(root, 'artefacts/nodes'), work);
       const all = PROGRAMS.map((program): Contents => {
         return { program, architecture, version, date, bundles, libraries: inside[program.bundle], node };
@@ -78,15 +74,17 @@ export async function buildPackages(wanted: Wanted): Promise<string[]> {
       packages.push(made.path);
       bill(`scout-agent-${version}-npm`, made.bill);
     }
-    const sums = [...packages, ...bills].map((path) => `${sha256(path)}  ${basename(path)}\n`);
-    writeFileSync(join(out, 'SHA256SUMS'), sums.join(''));
+    if (formats.includes('zip')) {
+      const made = await buildWindows({ out, version, level: compression === 'xz' ? 9 : 1 });
+      packages.push(made.path);
+      bill(basename(made.path, '.zip'), made.bill);
+    }
+    writeSums(out);
     return packages;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
-
-const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
 
 /** Words of a list, each held to what there is. */
 function choice<T extends string>(text: string, of: readonly T[]): T[] {

@@ -19,6 +19,8 @@ export interface Node {
   folder: string;
   /** The libraries that its project built into it, by the names of `process.versions`. */
   parts: Record<string, string>;
+  /** Linux unless named. */
+  system?: 'linux' | 'win';
 }
 
 /**
@@ -28,14 +30,18 @@ export interface Node {
 export function preparedNode(architecture: Architecture, cache: string, work: string): Node {
   const folder = pinnedNode(architecture, cache);
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  // One release holds the same parts for every processor; the Node that builds is the pinned one.
-  if (process.versions.node !== version) throw new Error(`packages are built by Node ${version}, and this is ${process.versions.node}`);
-  const { node: _, ...versions } = process.versions;
-  const parts = Object.fromEntries(Object.entries(versions).filter((one): one is [string, string] => Boolean(one[1])));
+  const parts = partsOf(version);
   const binary = join(work, `node-${architecture}`);
   writeFileSync(binary, stripped(readFileSync(join(folder, 'bin/node'))));
   chmodSync(binary, 0o755);
   return { version, binary, folder, parts };
+}
+
+/** What is built into a release of Node: the same for every system and processor. Throws where another one builds. */
+export function partsOf(version: string): Record<string, string> {
+  if (process.versions.node !== version) throw new Error(`packages are built by Node ${version}, and this is ${process.versions.node}`);
+  const { node: _, ...versions } = process.versions;
+  return Object.fromEntries(Object.entries(versions).filter((one): one is [string, string] => Boolean(one[1])));
 }
 
 /**

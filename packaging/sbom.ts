@@ -117,18 +117,20 @@ function library(name: string) {
   };
 }
 
-function platformOf({ version, binary, parts }: Node, architecture: Architecture) {
+function platformOf({ version, binary, parts, system = 'linux' }: Node, architecture: Architecture) {
+  const made =
+    system === 'win' ? 'Windows, as its project published it' : `${ARCHITECTURES[architecture]}, without symbols and debug information`;
   const content = createHash('sha256').update(readFileSync(binary)).digest('hex');
   return {
     type: 'platform',
     'bom-ref': `node@${version}`,
     name: 'node',
     version,
-    description: `Node.js for ${ARCHITECTURES[architecture]}, without symbols and debug information`,
+    description: `Node.js for ${made}`,
     hashes: [{ alg: 'SHA-256', content }],
     ...licensed('MIT'),
     cpe: cpe('nodejs:node.js', version),
-    purl: `pkg:npm/node-linux-${ARCHITECTURES[architecture]}@${version}`,
+    purl: `pkg:npm/node-${system}-${ARCHITECTURES[architecture]}@${version}`,
     components: Object.entries(parts)
       .filter(([name]) => !INTERFACES.has(name))
       .map(([name, version]) => part(name, version)),

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
+import { unpackedSize } from './windows/zip.ts';
 
 /** What a package takes once it is installed, in bytes: the sum of its files. */
 function installed(path: string): number {
@@ -16,6 +17,8 @@ function installed(path: string): number {
     case '.tgz':
     case '.xz':
       return sum(ask('tar', '-tvf', path));
+    case '.zip':
+      return unpackedSize(readFileSync(path));
     default:
       return statSync(path).size;
   }

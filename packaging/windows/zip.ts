@@ -65,3 +65,11 @@ function dosTime(seconds: number): [day: number, time: number] {
   const day = ((at.getUTCFullYear() - 1980) << 9) | ((at.getUTCMonth() + 1) << 5) | at.getUTCDate();
   return [day, (at.getUTCHours() << 11) | (at.getUTCMinutes() << 5) | (at.getUTCSeconds() >> 1)];
 }
+
+/** What the files of an archive that `zip` made take once they are unpacked, in bytes. */
+export function unpackedSize(archive: Buffer): number {
+  let at = archive.readUInt32LE(archive.length - 6);
+  let sum = 0;
+  for (; archive.readUInt32LE(at) === CENTRAL; at += 46 + archive.readUInt16LE(at + 28)) sum += archive.readUInt32LE(at + 24);
+  return sum;
+}

@@ -36,7 +36,11 @@ describe.skipIf(missing.length > 0)(`the Debian packages${missing.length > 0 ? `
     const sum = createHash('sha256')
       .update(readFileSync(deb('scout-agent')))
       .digest('hex');
-    expect(readFileSync(join(folder, 'one/SHA256SUMS'), 'utf8')).toContain(`${sum}  scout-agent_1.2.3-1_amd64.deb\n`);
+    const sums = readFileSync(join(folder, 'one/SHA256SUMS'), 'utf8');
+    expect(sums).toContain(`${sum}  scout-agent_1.2.3-1_amd64.deb\n`);
+    // Of the build before as well.
+    expect(sums).toMatch(/^[0-9a-f]{64} {2}scout-hub_1\.2\.3-1_amd64\.deb$/m);
+    expect(ask('sh', '-c', 'cd "$0" && sha256sum -c --quiet SHA256SUMS', join(folder, 'one'))).toBe('');
   });
 
   it('are the same bytes when they are built again', async () => {

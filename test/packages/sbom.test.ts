@@ -32,6 +32,7 @@ describe('the bill of materials', () => {
     const common = { version: '1.2.3', date: 1_800_000_000 };
     materials = PROGRAMS.map((program) => ({ ...common, program, libraries: inside[program.bundle], architecture: 'amd64', node }));
     materials.push({ ...common, program: PROGRAMS[0]!, libraries: inside.agent.union(inside.hub) });
+    materials.push({ ...materials[0]!, node: { ...node, system: 'win' } });
   });
 
   afterAll(() => rmSync(place, { recursive: true }));
@@ -59,6 +60,11 @@ describe('the bill of materials', () => {
       version: process.versions.openssl,
       cpe: expect.stringMatching(/^cpe:2\.3:a:openssl:openssl:\d/),
     });
+  });
+
+  it('tells which Node it is', () => {
+    const purls = materials.map((one) => JSON.parse(sbom(one)).components.find(({ name }: { name: string }) => name === 'node')?.purl);
+    expect(purls).toEqual(['linux', 'linux', undefined, 'win'].map((system) => system && `pkg:npm/node-${system}-x64@${version}`));
   });
 
   it('has the same number for the same content, and another for another', () => {

@@ -3,7 +3,9 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPackages } from '../../packaging/build.ts';
 import { buildWindows } from '../../packaging/windows/build.ts';
+import { unpackedSize } from '../../packaging/windows/zip.ts';
 import { Bench } from '../helpers/programs.ts';
 import { fetched } from './fetched.ts';
 import { obstacle, Wine } from './wine.ts';
@@ -32,7 +34,7 @@ describe.skipIf(against)(`on Windows${against ? ` (${against})` : ''}`, { timeou
   let server = { key: '', fingerprint: '' };
 
   beforeAll(async () => {
-    archive = await buildWindows({ out: join(wine.folder, 'one'), version: '1.2.3', level: 1 });
+    [archive = ''] = await buildPackages({ out: join(wine.folder, 'one'), version: '1.2.3', formats: ['zip'], compression: 'none' });
     wine.make();
     expect(spawnSync('unzip', ['-q', archive, '-d', wine.folder]).status).toBe(0);
     cpSync(join(wine.folder, 'scout-agent-1.2.3-windows-x64'), program(), { recursive: true });
@@ -55,10 +57,15 @@ describe.skipIf(against)(`on Windows${against ? ` (${against})` : ''}`, { timeou
 
   it('the archive is the same bytes when it is built again, and whole', async () => {
     const out = join(wine.folder, 'two');
-    const again = await buildWindows({ out, version: '1.2.3', level: 1 });
+    const { path: again } = await buildWindows({ out, version: '1.2.3', level: 1 });
     expect(readFileSync(again).equals(readFileSync(archive))).toBe(true);
     rmSync(out, { recursive: true });
+    const sums = readFileSync(join(wine.folder, 'one/SHA256SUMS'), 'utf8');
+    expect(sums.match(/(?<= {2}).*$/gm)).toEqual(['scout-agent-1.2.3-windows-x64.cdx.json', 'scout-agent-1.2.3-windows-x64.zip']);
+    expect(spawnSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd: join(wine.folder, 'one') }).status).toBe(0);
     expect(spawnSync('unzip', ['-tq', archive], { encoding: 'utf8' }).stdout).toContain('No errors detected');
+    const total = spawnSync('unzip', ['-Zt', archive], { encoding: 'utf8' }).stdout.match(/(\d+) bytes uncompressed/)?.[1];
+    expect(unpackedSize(readFileSync(archive))).toBe(Number(total));
     const listed = spawnSync('unzip', ['-Z1', archive], { encoding: 'utf8' }).stdout.split('\n');
     for (const file of [
       'node.exe',
@@ -68,6 +75,7 @@ describe.skipIf(against)(`on Windows${against ? ` (${against})` : ''}`, { timeou
       'uninstall.ps1',
       'scout-agent.xml',
       'THIRD-PARTY',
+      'sbom.cdx.json',
     ])
       expect(listed).toContain(`scout-agent-1.2.3-windows-x64/${file}`);
   });
