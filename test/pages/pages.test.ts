@@ -13,7 +13,7 @@ import { type FakeHost, fillServer } from './fleet-data.ts';
  * The pages as people see them: the hub's own process over TLS, Debian's Chromium, servers with a past.
  */
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000, expect: { poll: { timeout: 20_000 } } });
 
 const PASSWORD = 'correct horse battery';
 const HOUR = 3_600_000;
