@@ -106,7 +106,8 @@ async function register(prefix: string, count: number): Promise<string[]> {
 }
 
 const toHub = { path: PATHS.heartbeats, common: `content-type: ${CONTENT_TYPE}\r\ncontent-encoding: zstd\r\n` };
-const full = { warmUp: WARM_UP, measured: seconds * 1_000, mode: { kind: 'full', connections: 16 } } as const;
+/** So many that a slow disk is no limit: a commit serves all that wait. */
+const full = { warmUp: WARM_UP, measured: seconds * 1_000, mode: { kind: 'full', connections: 64 } } as const;
 
 async function ofHub({ frames }: Made): Promise<Result[]> {
   const pid = bench.hub?.child.pid as number;

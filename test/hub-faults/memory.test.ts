@@ -13,8 +13,8 @@ import { closed, Fleet } from './fleet.ts';
  */
 
 const ROUNDS = Number(process.env.SCOUT_ROUNDS ?? 8);
-const CLIENTS = 8;
-const REQUESTS = 250;
+const CLIENTS = 40;
+const REQUESTS = 50;
 const CONNECTIONS = 50;
 const WRONG_KEYS = 60;
 /** kB that may stay of a request. Over 70,000 of them it is 0.02; so few as here leave an uncertainty of half a kB. */
