@@ -21,14 +21,14 @@ const LONGEST = 200;
 
 /**
  * Tells the service's own answer from whatever else speaks HTTP: only application/problem+json says no, only
- * application/json with 200 says yes. Throws SERVICE_BUSY, and SERVICE_UNEXPECTED with what was seen.
+ * application/json with 200 says yes. Throws SERVICE_BUSY, PROXY_AUTH, and SERVICE_UNEXPECTED with what was seen.
  */
 export function judge(
   endpoint: URL,
   seen: Answered,
 ): { kind: 'ok'; body: unknown } | { kind: 'problem'; status: number; problem: ServiceProblem } | { kind: 'absent'; detail: string } {
   const { status, headers } = seen;
-  const fail = (code: 'SERVICE_UNEXPECTED' | 'SERVICE_BUSY', detail: string) =>
+  const fail = (code: 'SERVICE_UNEXPECTED' | 'SERVICE_BUSY' | 'PROXY_AUTH', detail: string) =>
     new ScoutError(code, { endpoint: addressOf(endpoint), detail });
   const type =
     String(headers['content-type'] ?? '')
@@ -46,7 +46,7 @@ export function judge(
   if (status === 408 || status === 429 || status === 503)
     throw fail('SERVICE_BUSY', `status ${status}${problem ? `, ${problem.detail}` : ''}`);
   if (status >= 500) throw fail('SERVICE_BUSY', `server error (${status})${lost(seen)}`);
-  if (status === 407) throw fail('SERVICE_UNEXPECTED', 'a proxy wants a user name and password (407)');
+  if (status === 407) throw fail('PROXY_AUTH', 'it wants a user name and password (407)');
   if (status >= 300 && status < 400) throw fail('SERVICE_UNEXPECTED', `it sends us elsewhere (${status} to ${placeOf(headers.location)})`);
   if (status === 200) {
     if (type !== 'application/json') throw fail('SERVICE_UNEXPECTED', page);

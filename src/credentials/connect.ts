@@ -18,15 +18,15 @@ export interface Connection {
 }
 
 /**
- * Goes to the service step by step (name, connection, TLS), telling each step to `note`. Throws SERVICE_UNREACHABLE or
- * SERVICE_TLS at the one that fails, its detail saying what was seen.
+ * Goes to the service step by step (name, connection, TLS), telling each step to `note`. Throws SERVICE_UNREACHABLE, PROXY_AUTH
+ * or SERVICE_TLS at the one that fails, its detail saying what was seen.
  */
 export async function tryConnection(target: Connection, note: (step: ProofStep) => void): Promise<void> {
   const { endpoint } = target;
   const secure = endpoint.protocol === 'https:';
   const first = target.proxy ?? endpoint;
   const host = bare(first);
-  const fail = (name: ProofStep['name'], code: 'SERVICE_UNREACHABLE' | 'SERVICE_TLS', detail: string) => {
+  const fail = (name: ProofStep['name'], code: 'SERVICE_UNREACHABLE' | 'PROXY_AUTH' | 'SERVICE_TLS', detail: string) => {
     note({ name, ok: false, detail });
     return new ScoutError(code, { endpoint: addressOf(endpoint), detail });
   };
@@ -51,7 +51,8 @@ export async function tryConnection(target: Connection, note: (step: ProofStep) 
       detail: `connected to ${host} port ${port(first)}${target.proxy ? `, a proxy that lets us through` : ''}`,
     });
   } catch (error) {
-    throw fail('tcp', 'SERVICE_UNREACHABLE', `${target.proxy ? `proxy ${host}: ` : ''}${networkDetail(error)}`);
+    const code = error instanceof PasswordWanted ? 'PROXY_AUTH' : 'SERVICE_UNREACHABLE';
+    throw fail('tcp', code, `${target.proxy ? `proxy ${host}: ` : ''}${networkDetail(error)}`);
   }
   try {
     if (secure) note({ name: 'tls', ok: true, detail: await handshake(socket, target) });
@@ -73,6 +74,9 @@ function dial(endpoint: URL, timeout: number): Promise<net.Socket> {
   return settled(socket, 'connect', timeout).then(() => socket);
 }
 
+/** A proxy that lets nobody through without a password, or not with this one. */
+class PasswordWanted extends Error {}
+
 /** CONNECT through a proxy (RFC 9110, 9.3.6). */
 function tunnel(proxy: URL, endpoint: URL, timeout: number): Promise<net.Socket> {
   const authorization = proxyAuthorization(proxy);
@@ -89,8 +93,8 @@ function tunnel(proxy: URL, endpoint: URL, timeout: number): Promise<net.Socket>
   request.once('connect', (response, socket) => {
     if (response.statusCode === 200) return resolve(socket);
     socket.destroy();
-    const why = response.statusCode === 407 ? 'it wants a user name and password' : 'it does not let us through';
-    reject(new Error(`${why} (${response.statusCode})`));
+    if (response.statusCode === 407) return reject(new PasswordWanted('it wants a user name and password (407)'));
+    reject(new Error(`it does not let us through (${response.statusCode})`));
   });
   request.once('timeout', () => request.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })));
   request.once('error', reject);

@@ -67,7 +67,7 @@ function textOf(path: string | undefined): string | undefined {
 /**
  * Sends one request over a connection of its own. A token that the service refuses while its clock differs from ours is
  * made anew by its clock, and sent once more: only then is it the key that was refused. Throws SERVICE_UNREACHABLE,
- * SERVICE_TLS, SERVICE_BUSY, and SERVICE_UNEXPECTED for whatever the service itself would not say.
+ * PROXY_AUTH, SERVICE_TLS, SERVICE_BUSY, and SERVICE_UNEXPECTED for whatever the service itself would not say.
  */
 export async function ask(target: Connection, credential: Credential, question: Question): Promise<Heard> {
   const first = await send(target, credential, question, 0);
@@ -138,17 +138,23 @@ async function read(body: AsyncIterable<Buffer>, seen: Answered): Promise<void> 
 /** Errors of a connection that never stood: nothing was sent over it. */
 const UNSENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
+/** What undici says of a proxy that refuses CONNECT. */
+const TUNNEL = /^Proxy response \((\d{3})\)/;
+
 function faultOf(endpoint: URL, seen: Answered, error: unknown): ScoutError {
   const cause = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const { code: given, message, name } = cause as NodeJS.ErrnoException;
   const code = String(given ?? '');
-  const make = (row: 'SERVICE_UNREACHABLE' | 'SERVICE_TLS' | 'SERVICE_UNEXPECTED', detail: string) =>
+  const make = (row: 'SERVICE_UNREACHABLE' | 'PROXY_AUTH' | 'SERVICE_TLS' | 'SERVICE_UNEXPECTED', detail: string) =>
     new ScoutError(row, { endpoint: addressOf(endpoint), detail }, {}, { cause: error });
   const late = name === 'TimeoutError' || /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/.test(code);
   if (seen.status !== 0) {
     const how = late ? 'did not end in time' : 'broke off';
     return make('SERVICE_UNEXPECTED', `the answer (status ${seen.status}) ${how} after ${seen.bytes} bytes${lost(seen)}`);
   }
+  const [, refusal] = TUNNEL.exec(message) ?? [];
+  if (refusal === '407') return make('PROXY_AUTH', 'it wants a user name and password (407)');
+  if (refusal) return make('SERVICE_UNREACHABLE', `the proxy does not let us through (${refusal})`);
   const tls = tlsDetail(cause);
   if (tls !== undefined) return make('SERVICE_TLS', tls);
   if (code.startsWith('HPE_')) return make('SERVICE_UNEXPECTED', `what answers there does not speak HTTP${lost(seen)}`);

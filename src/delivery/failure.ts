@@ -41,7 +41,7 @@ export function transportError(error: unknown, host: string): TransportError {
   const { code = '', message = '', reason } = error as { code?: string; message?: string; reason?: string };
   const known = KNOWN[code];
   if (known) return new TransportError(known[0], `${known[1].replace('{host}', host)} (${code})`);
-  if (code.startsWith('ERR_PROXY')) return new TransportError('unexpected', proxyWords(message));
+  if (code.startsWith('ERR_PROXY')) return proxyError(message);
   if (code.startsWith('HPE_')) return new TransportError('unexpected', `${host} does not speak HTTP here (${code})`);
   if (/^(ERR_SSL|ERR_TLS|CERT_|UNABLE_TO|EPROTO|ERR_OSSL)/.test(code) || /certificate/i.test(message))
     return new TransportError('tls', `no TLS with ${host}: ${reason ?? code} (${code})`);
@@ -49,8 +49,8 @@ export function transportError(error: unknown, host: string): TransportError {
   return new TransportError('unexpected', `the request to ${host} failed (${code || 'no code'})`);
 }
 
-function proxyWords(message: string): string {
+function proxyError(message: string): TransportError {
   const status = /HTTP\/1\.\d (\d{3})/.exec(message)?.[1];
-  if (status === '407') return 'the proxy wants other credentials (407)';
-  return status ? `the proxy does not connect to the service (${status})` : 'the proxy does not connect to the service';
+  if (status === '407') return new TransportError('proxy', 'the proxy wants a user name and password (407)');
+  return new TransportError('refused', `the proxy does not connect to the service${status ? ` (${status})` : ''}`);
 }

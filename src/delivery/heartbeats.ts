@@ -24,10 +24,10 @@ export type Verdict =
   | { kind: 'unauthorized'; detail: string }
   /** 403: the permission, not the key. */
   | { kind: 'forbidden'; detail: string }
-  /** 429, 5xx, TLS, DNS, reset, time-out, a web page with 200: decides nothing; try again, not before `retryAfter` ms when given. */
+  /** 429, 5xx, TLS, DNS, reset, a proxy that wants a password (407), time-out, a web page with 200: decides nothing; try again, not before `retryAfter` ms when given. */
   | {
       kind: 'unavailable';
-      reason: 'busy' | 'server-error' | 'tls' | 'dns' | 'refused' | 'reset' | 'timeout' | 'unexpected';
+      reason: 'busy' | 'server-error' | 'tls' | 'dns' | 'refused' | 'reset' | 'timeout' | 'proxy' | 'unexpected';
       detail: string;
       retryAfter?: number;
     };

@@ -163,7 +163,7 @@ function judge(
     return own ? { kind: 'unauthorized', detail } : unexpected('401, but not from the service: a proxy or gateway in front of it?');
   if (status === 403)
     return own ? { kind: 'forbidden', detail } : unexpected('403, but not from the service: a proxy or gateway in front of it?');
-  if (status === 407) return unexpected('the proxy wants other credentials (407)');
+  if (status === 407) return { kind: 'unavailable', reason: 'proxy', detail: 'the proxy wants a user name and password (407)' };
   // These two give a heartbeat up for lost in the end, so only the service itself may say them of a single one.
   if (status === 413)
     return own || batch.length > 1 ? { kind: 'too-large' } : unexpected('413 for a single heartbeat, but not from the service');

@@ -38,6 +38,8 @@ export function judgeOtlp(answer: Answer, count: number, now: number, sent: Reco
   const later = retryAfter !== undefined && { retryAfter };
   if (status === 408 || status === 429 || status === 503) return { outcome: { kind: 'unavailable', reason: 'busy', detail, ...later } };
   if (status >= 500) return { outcome: { kind: 'unavailable', reason: 'server-error', detail, ...later } };
+  if (status === 407)
+    return { outcome: { kind: 'unavailable', reason: 'proxy', detail: 'the proxy wants a user name and password (407)' } };
   if (status === 404 || status === 405) return unexpected(`nothing takes metrics under this path (${status}): is the address right?`);
   if (status >= 300 && status < 400) return unexpected(`it sends elsewhere (${status}): is the address right?`);
   return unexpected(detail);

@@ -25,7 +25,7 @@ export type Answer<T> =
 
 /** The key service, each request over a connection of its own, as whoever holds `by`. */
 export interface KeyService {
-  /** Throws SERVICE_UNREACHABLE, SERVICE_TLS, SERVICE_UNEXPECTED, SERVICE_BUSY. */
+  /** Throws SERVICE_UNREACHABLE, PROXY_AUTH, SERVICE_TLS, SERVICE_UNEXPECTED, SERVICE_BUSY. */
   whoami(by: Values): Promise<Reply>;
   /** whoami, and that a random key is refused. Never throws for what it meets. */
   prove(by: Values): Promise<{ proof: Proof; problems: Problem[] }>;

@@ -30,7 +30,7 @@ export interface Age {
 }
 
 /** What stops a rotation without deciding anything: the same command later goes on. */
-const UNDECIDED: ReadonlySet<string> = new Set(['SERVICE_UNREACHABLE', 'SERVICE_TLS', 'SERVICE_BUSY', 'SERVICE_UNEXPECTED']);
+const UNDECIDED: ReadonlySet<string> = new Set(['SERVICE_UNREACHABLE', 'PROXY_AUTH', 'SERVICE_TLS', 'SERVICE_BUSY', 'SERVICE_UNEXPECTED']);
 
 /**
  * Replaces the credential of this host: a state machine over a keyring on disk. Whatever dies at whatever moment,

@@ -125,6 +125,11 @@ export const ERRORS = {
     'no trusted TLS connection to {endpoint}: {detail}',
     'Give the certificate authority of the service in tls.ca_file, or correct the address.',
   ),
+  PROXY_AUTH: row(
+    EXIT.unreachable,
+    'the proxy on the way to {endpoint} refuses us: {detail}',
+    'Put user and password of the proxy into `proxy` (http://USER:PASSWORD@HOST:PORT), with %40 for @ and %2F for /, or correct them.',
+  ),
   SERVICE_UNEXPECTED: row(
     EXIT.failed,
     '{endpoint} answered in an unexpected way: {detail}',

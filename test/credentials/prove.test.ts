@@ -85,7 +85,7 @@ describe('proveCredential', () => {
       /a text\/html page came with 200/,
     ],
     ['a 401 of a proxy', (_, response) => response.writeHead(401, { 'content-type': 'text/html' }).end(), 'SERVICE_UNEXPECTED', /proxy/],
-    ['407', (_, response) => response.writeHead(407).end(), 'SERVICE_UNEXPECTED', /user name and password/],
+    ['407', (_, response) => response.writeHead(407).end(), 'PROXY_AUTH', /user name and password/],
     [
       'a redirection',
       (_, response) => response.writeHead(302, { location: 'https://login.example.com/?t=1' }).end(),
@@ -191,7 +191,7 @@ describe('proveCredential', () => {
     expect(found.problems).toEqual([]);
     expect(seen.length).toBeGreaterThanOrEqual(3);
     const refused = await proveCredential(config(endpoint), { https_proxy: `http://u:wrong@${at}` });
-    expect(told(refused)).toMatch(/^SERVICE_UNREACHABLE .*407/);
+    expect(told(refused)).toMatch(/^PROXY_AUTH .*407/);
     expect(JSON.stringify(refused)).not.toContain('wrong');
   });
 });

@@ -199,7 +199,7 @@ describe('an answer', () => {
     ['403 of the service', (r) => answer(r, 403, problem('forbidden')), { kind: 'forbidden' }],
     ['403 of a firewall', (r) => r.writeHead(403).end('blocked'), { kind: 'unavailable', reason: 'unexpected' }],
     ['404', (r) => answer(r, 404, problem('not_found')), { kind: 'unavailable', reason: 'unexpected' }],
-    ['407', (r) => r.writeHead(407).end(), { kind: 'unavailable', reason: 'unexpected' }],
+    ['407', (r) => r.writeHead(407).end(), { kind: 'unavailable', reason: 'proxy' }],
     ['413', (r) => r.writeHead(413).end(), { kind: 'too-large' }],
     ['400 that names a heartbeat', (r) => answer(r, 400, problem('heartbeat_invalid', { index: 2 })), { kind: 'rejected', index: 2 }],
     [
@@ -428,11 +428,12 @@ describe('a proxy', () => {
     const { endpoint } = await service((_, response) => accept(response, 1));
     expect(await send(destination(endpoint, { proxy: `http://who:secret-word@127.0.0.1:${port}` }))).toMatchObject({
       kind: 'unavailable',
-      reason: 'unexpected',
-      detail: 'the proxy wants other credentials (407)',
+      reason: 'proxy',
+      detail: 'the proxy wants a user name and password (407)',
     });
     const closed = await proxy('502 Bad Gateway');
     expect(await send(destination(endpoint, { proxy: `http://127.0.0.1:${closed.port}` }))).toMatchObject({
+      reason: 'refused',
       detail: 'the proxy does not connect to the service (502)',
     });
     expect(await send(destination(endpoint, { proxy: 'http://127.0.0.1:1' }))).toMatchObject({

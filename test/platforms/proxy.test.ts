@@ -75,7 +75,12 @@ describe('a proxy', { timeout: 60_000 }, () => {
     const bad = bench.configure('bad', key, `proxy: http://${address}\n`);
     const refused = await agent(['--check-config', '--online', '--config', bad]);
     expect(refused).toMatchObject({ status: 69, stdout: expect.stringContaining('it wants a user name and password (407)') });
-    expect((await agent(['heartbeat', '--config', bad])).stderr).toMatch(/SERVICE_\w+: .*407/);
+    expect(refused.stdout).toContain('PROXY_AUTH');
+    for (const verb of [['heartbeat'], ['rotate', '--self']])
+      expect(await agent([...verb, '--config', bad])).toMatchObject({
+        status: 69,
+        stderr: expect.stringMatching(/PROXY_AUTH: .*407(.|\n)*USER:PASSWORD@HOST/),
+      });
     expect((await bench.show('web-1')).refused['401'] ?? 0).toBe(0);
   });
 

@@ -96,5 +96,6 @@ const UNAVAILABLE = {
   refused: 'SERVICE_UNREACHABLE',
   reset: 'SERVICE_UNREACHABLE',
   timeout: 'SERVICE_UNREACHABLE',
+  proxy: 'PROXY_AUTH',
   unexpected: 'SERVICE_UNEXPECTED',
 } as const;
