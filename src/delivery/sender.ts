@@ -6,10 +6,7 @@ import type { Pending } from './outbox.ts';
 import type { Spool } from './spool.ts';
 import { Trouble } from './trouble.ts';
 
-/**
- * A full batch, a fraction of what the protocol allows: larger ones are hardly quicker (docs/delivery.md), and each
- * stays in memory until it is answered.
- */
+/** A full batch: larger ones are hardly quicker (docs/delivery.md), and each stays in memory until it is answered. */
 const FULL_COUNT = 100;
 const FULL_BYTES = 524_288;
 const HOLD_MAX_MS = 60_000;

@@ -39,7 +39,7 @@ export const ERRORS = {
   // --- configuration: finding and reading it
   CONFIG_NOT_FOUND: config(
     'no configuration found; looked at {places}',
-    'Create /etc/scout-agent/config.yml (see docs/configuration.md), or name a file with --config PATH.',
+    'Create /etc/scout-agent/config.yml (on Windows %ProgramData%\\scout-agent\\config.yml; see docs/configuration.md), or name a file with --config PATH.',
   ),
   CONFIG_MISSING_FILE: config('the configuration {path} cannot be used: {detail}', 'Correct the path ({origin}), or what stands there.'),
   CONFIG_FORMAT_UNKNOWN: config('{path} is neither .toml, .yml, .yaml nor .env', 'Rename the file so that its suffix tells its format.'),
@@ -162,7 +162,7 @@ export const ERRORS = {
   AGENT_NOT_RUNNING: row(
     EXIT.failed,
     'no agent answers at {path}',
-    'Start it with `systemctl start scout-agent` or `scout-agent --daemon`.',
+    'Start it with `systemctl start scout-agent` or `scout-agent --daemon`; on Windows with `Start-Service scout-agent`.',
   ),
   HEARTBEAT_WAITS: row(
     EXIT.again,

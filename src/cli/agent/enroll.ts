@@ -4,6 +4,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Proof } from '../../credentials/proof.ts';
 import type { EnrolToken } from '../../protocol/enroll.ts';
 import { ScoutError } from '../../support/errors.ts';
+import { type Surroundings, surroundings } from '../../support/surroundings.ts';
 import { out } from '../output.ts';
 import { example, type Verb } from '../program.ts';
 import type { EnrollFiles } from './enroll-files.ts';
@@ -215,6 +216,12 @@ async function report(
   say(`The service scout-agent ${how}: heartbeat ${begun.heartbeat.sequence} accepted with this key.`);
 }
 
+/** What starts an agent that no command of its own starts. */
+const NEXT: Partial<Record<Surroundings, string>> = {
+  container: 'start the container of the agent with this configuration, or restart it',
+  windows: 'Start-Service scout-agent',
+};
+
 /** Starts the service where it is root's to start; else says what starts the agent: null when it runs. */
 async function goOn(config: Config, options: Options): Promise<{ begun?: Begun; next: string | null }> {
   const [{ beginService, isRunning }, { hasUnit }] = await Promise.all([import('./enroll-start.ts'), import('./enroll-place.ts')]);
@@ -222,5 +229,7 @@ async function goOn(config: Config, options: Options): Promise<{ begun?: Begun; 
   if (serviced && options.start) return { begun: await beginService(config), next: null };
   if (await isRunning(config.runtime_dir)) return { next: null };
   if (serviced) return { next: 'systemctl enable --now scout-agent' };
+  const next = NEXT[surroundings()];
+  if (next !== undefined) return { next };
   return { next: `scout-agent --daemon${options.config === undefined ? '' : ` --config ${options.config}`}` };
 }

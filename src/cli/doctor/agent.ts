@@ -7,24 +7,26 @@ import { formatDuration } from '../../support/durations.ts';
 import { EXIT, problem } from '../../support/errors.ts';
 import { fingerprint } from '../../support/fingerprint.ts';
 import { single } from '../../support/self.ts';
+import type { Surroundings } from '../../support/surroundings.ts';
 import { VERSION } from '../../support/version.ts';
 import { type Finding, findings, ofProblem } from './finding.ts';
 import type { Patient } from './patient.ts';
+import { REMEDIES } from './remedies.ts';
 
 const { ok, warning, failed, denied } = findings('agent');
 
 /** A change is picked up within a few seconds; until then nothing is amiss. */
 const PICK_UP_MS = 15_000;
-const RESTART = 'Run: systemctl restart scout-agent (or scout-agent stop, then scout-agent --daemon)';
 
 /** The running agent: whether it answers, and whether it runs on what stands on the disk. */
 export function checkAgent(patient: Patient): Finding[] {
   const { agent, socket } = patient;
+  const { start, restart } = REMEDIES[patient.around];
   switch (agent.kind) {
     case 'dead':
-      return [ofProblem('agent', 'process', problem('AGENT_NOT_RUNNING', { path: socket }))];
+      return [{ ...ofProblem('agent', 'process', problem('AGENT_NOT_RUNNING', { path: socket })), remedy: start }];
     case 'silent':
-      return [failed('process', `process ${agent.pid ?? 'unknown'} has the state folder, but says nothing: ${agent.detail}`, RESTART)];
+      return [failed('process', `process ${agent.pid ?? 'unknown'} has the state folder, but says nothing: ${agent.detail}`, restart)];
     case 'denied':
       return [denied('process', agent.detail, 'Run it as root, or as the user of the agent.')];
     case 'answers':
@@ -33,7 +35,7 @@ export function checkAgent(patient: Patient): Finding[] {
         ...fileRow(agent.status, patient),
         ...reloadRow(agent.status, patient),
         ...keyRows(agent.status, patient),
-        ...binaryRow(agent.status, patient.now),
+        ...binaryRow(agent.status, patient),
         ...agent.status.destinations.map(delivery),
       ];
   }
@@ -51,8 +53,8 @@ function fileRow({ config: { file } }: AgentStatus, { resolution }: Patient): Fi
   return [warning('file', text, `Edit the agent's own, or look at it with --config ${file ?? 'PATH'}.`)];
 }
 
-function reloadRow({ config: { loaded, problem: fault } }: AgentStatus, { resolution, now }: Patient): Finding[] {
-  if (fault?.startsWith('changed, but')) return [failed('reload', fault, RESTART, { cause: 'agent-not-restarted' })];
+function reloadRow({ config: { loaded, problem: fault } }: AgentStatus, { resolution, now, around }: Patient): Finding[] {
+  if (fault?.startsWith('changed, but')) return [failed('reload', fault, REMEDIES[around].restart, { cause: 'agent-not-restarted' })];
   if (fault !== null)
     return [failed('reload', `the configuration on the disk is not in force: ${fault}`, 'Correct it; the agent takes it up by itself.')];
   const late = resolution.watch.filter((path) => {
@@ -61,10 +63,10 @@ function reloadRow({ config: { loaded, problem: fault } }: AgentStatus, { resolu
   });
   if (late.length === 0) return [ok('reload', `read at ${loaded}, and nothing was changed since`)];
   const text = `read at ${loaded}; changed since then: ${late.join(', ')}`;
-  return [warning('reload', text, 'Run: systemctl reload scout-agent (or kill -HUP its process)', { cause: 'agent-not-restarted' })];
+  return [warning('reload', text, REMEDIES[around].reload, { cause: 'agent-not-restarted' })];
 }
 
-function keyRows({ key, pid }: AgentStatus, { configured }: Patient): Finding[] {
+function keyRows({ key, pid }: AgentStatus, { configured, around }: Patient): Finding[] {
   const used = key.fingerprint ?? 'none';
   const rows: Finding[] = [];
   if (key.problem)
@@ -76,17 +78,17 @@ function keyRows({ key, pid }: AgentStatus, { configured }: Patient): Finding[] 
         { exit: EXIT.refused },
       ),
     );
-  else if (configured !== undefined && configured !== used) rows.push(otherKey(used, configured, pid));
+  else if (configured !== undefined && configured !== used) rows.push(otherKey(used, configured, { pid, around }));
   else rows.push(ok('key in use', `fingerprint ${used}${key.slot ? `, slot ${key.slot}` : ''}`));
   return rows;
 }
 
 /** What the service manager put into its environment stays there until it is started again, and goes before the files. */
-function otherKey(used: string, configured: string, pid: number): Finding {
+function otherKey(used: string, configured: string, { pid, around }: { pid: number; around: Surroundings }): Finding {
   const variable = variableWith(used, pid);
   const from = variable ? `, which stands in its environment as ${variable}` : '';
   const text = `the agent uses ${used}${from}, and the configuration has ${configured} by now`;
-  return failed('key in use', text, RESTART, { cause: 'agent-not-restarted', exit: EXIT.refused });
+  return failed('key in use', text, REMEDIES[around].restart, { cause: 'agent-not-restarted', exit: EXIT.refused });
 }
 
 function variableWith(used: string, pid: number): string | undefined {
@@ -101,11 +103,12 @@ function variableWith(used: string, pid: number): string | undefined {
 }
 
 /** After an upgrade without a restart the old program goes on. */
-function binaryRow({ version, pid, uptime }: AgentStatus, now: number): Finding[] {
-  if (version !== VERSION) return [warning('program', `the agent is version ${version}, and this command ${VERSION}`, RESTART)];
+function binaryRow({ version, pid, uptime }: AgentStatus, { now, around }: Patient): Finding[] {
+  const { restart } = REMEDIES[around];
+  if (version !== VERSION) return [warning('program', `the agent is version ${version}, and this command ${VERSION}`, restart)];
   try {
     if (process.platform === 'linux' && readlinkSync(`/proc/${pid}/exe`).endsWith(' (deleted)'))
-      return [warning('program', 'its Node was replaced on the disk since it started', RESTART)];
+      return [warning('program', 'its Node was replaced on the disk since it started', restart)];
   } catch {
     // Another user's process.
   }
@@ -114,7 +117,7 @@ function binaryRow({ version, pid, uptime }: AgentStatus, now: number): Finding[
   const bundle = join(realpathSync(process.argv[1] ?? ''), '../../dist/agent/daemon.cjs');
   const replaced = changedAt(bundle, 'ctimeMs');
   if (replaced !== undefined && replaced > now - uptime * 1_000 + 1_000)
-    return [warning('program', `${bundle} was replaced since the agent started`, RESTART)];
+    return [warning('program', `${bundle} was replaced since the agent started`, restart)];
   return [ok('program', `version ${version}, as installed`)];
 }
 

@@ -2,13 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { sealingMachine } from '../../secrets/machine.ts';
 import { detailOf, ScoutError } from '../../support/errors.ts';
+import type { Surroundings } from '../../support/surroundings.ts';
 import { VERSION } from '../../support/version.ts';
 import { type Finding, findings, ofProblem } from './finding.ts';
 
 const { ok, warning, failed, unsupported } = findings('dependencies');
 
 /** What the agent needs of Node and of the system, each tried. */
-export async function checkDependencies(env: NodeJS.ProcessEnv = process.env): Promise<Finding[]> {
+export async function checkDependencies(around: Surroundings, env: NodeJS.ProcessEnv = process.env): Promise<Finding[]> {
   return [
     ok('scout-agent', `version ${VERSION}`),
     ok('node', `${process.version}, OpenSSL ${process.versions.openssl}, ${process.platform} ${process.arch}`),
@@ -29,8 +30,8 @@ export async function checkDependencies(env: NodeJS.ProcessEnv = process.env): P
       const { rootCertificates } = await import('node:tls');
       return `${rootCertificates.length} authorities of Node's own`;
     }),
-    machineId(),
-    ...manager(env),
+    machineId(around),
+    ...manager(around, env),
     ...options(env),
   ];
 }
@@ -44,20 +45,27 @@ async function tried(name: string, work: () => Promise<string>): Promise<Finding
 }
 
 /** Sealed values and the id of the host hang on it; all else goes without. */
-function machineId(): Finding {
+function machineId(around: Surroundings): Finding {
   try {
     sealingMachine();
     return ok('machine id', 'present');
   } catch (error) {
     if (!(error instanceof ScoutError)) throw error;
-    return { ...ofProblem('dependencies', 'machine id', error.problem), status: 'warning' };
+    const { remedy } = error.problem;
+    return { ...ofProblem('dependencies', 'machine id', error.problem), status: 'warning', remedy: MACHINE_ID[around] ?? remedy };
   }
 }
 
-function manager(env: NodeJS.ProcessEnv): Finding[] {
+const MACHINE_ID: Partial<Record<Surroundings, string>> = {
+  container: 'Only sealed values need one: mount that of the host (-v /etc/machine-id:/etc/machine-id:ro), or keep the key in a file.',
+  windows:
+    'Only sealed values need one: MachineGuid below HKLM\\SOFTWARE\\Microsoft\\Cryptography, which this account must be able to read.',
+};
+
+function manager(around: Surroundings, env: NodeJS.ProcessEnv): Finding[] {
   if (process.platform !== 'linux') return [];
-  if (!existsSync('/run/systemd/system'))
-    return [unsupported('systemd', 'this system was not started by systemd', 'Start it with scout-agent --daemon.')];
+  if (around === 'container') return [ok('started by', 'a container of its own: it starts and ends with the agent')];
+  if (around === 'plain') return [unsupported('systemd', 'this system was not started by systemd', 'Start it with scout-agent --daemon.')];
   const found = inPath('systemd-notify', env);
   if (!found)
     return [

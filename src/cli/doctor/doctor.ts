@@ -37,7 +37,7 @@ export async function diagnose(options: RunOptions): Promise<Diagnosis> {
     ['outbox', () => checkOutbox(patient)],
     ['keyring', () => checkKeyring(patient)],
     ['collectors', collectors],
-    ['dependencies', () => checkDependencies()],
+    ['dependencies', () => checkDependencies(patient.around)],
   ];
   const checks = (await Promise.all(parts.map(([group, work]) => guarded(group, work)))).flat();
   const exit = exitOf(checks);

@@ -7,6 +7,7 @@ import { resolveOptions } from '../../config/options.ts';
 import { type ResolveOptions, resolveConfig } from '../../config/resolve.ts';
 import type { Resolution } from '../../config/resolved.ts';
 import { ScoutError } from '../../support/errors.ts';
+import { type Surroundings, surroundings } from '../../support/surroundings.ts';
 import type { RunOptions } from '../agent/run-options.ts';
 import { findPlaces } from '../agent/running.ts';
 
@@ -22,6 +23,7 @@ export interface Patient {
   /** Fingerprint of the configured credential, also where the rest of the configuration has faults. */
   configured: string | undefined;
   now: number;
+  around: Surroundings;
 }
 
 /** The running agent: what it says, or why it says nothing. */
@@ -50,6 +52,7 @@ export async function examine(options: RunOptions, environment: NodeJS.ProcessEn
     agent: await lookAt(socket, state),
     configured: configuredIn(resolution),
     now: Date.now(),
+    around: surroundings(),
   };
 }
 

@@ -11,6 +11,7 @@ import { EXIT, type Problem, ScoutError } from '../../support/errors.ts';
 import { type Finding, findings, ofProblem } from './finding.ts';
 import type { Patient } from './patient.ts';
 import { judgeRefusal } from './refusal.ts';
+import { REMEDIES } from './remedies.ts';
 
 const group = findings('service');
 const clock = findings('clock');
@@ -23,7 +24,7 @@ const BUILT = Date.parse('2026-01-01T00:00:00Z');
 /** The online proof, a row a step, with the clock; without a usable key at least whether the service can be reached. */
 export async function checkService(patient: Patient): Promise<Finding[]> {
   const { config } = patient.resolution;
-  if (!config) return [...localClock(patient.now, undefined), ...(await reachAnyway(patient))];
+  if (!config) return [...localClock(patient, undefined), ...(await reachAnyway(patient))];
   const proved = await Promise.race([proveCredential(config, patient.resolving.env), delay(PATIENCE_MS, undefined, { ref: false })]);
   if (!proved) {
     const late = group.failed(
@@ -34,20 +35,14 @@ export async function checkService(patient: Patient): Promise<Finding[]> {
         exit: EXIT.unreachable,
       },
     );
-    return [...localClock(patient.now, undefined), late];
+    return [...localClock(patient, undefined), late];
   }
   const { proof, problems } = proved;
   const error = problems.find(({ severity }) => severity === 'error');
   const rows = proof.steps.filter(({ name }) => name !== 'clock').map((step) => stepRow(step, error, patient));
   // A fault that no step tells of: a certificate's file, a clock.
   if (error && !rows.some(({ status }) => status !== 'ok')) rows.push(ofProblem('service', error.code, error));
-  return [
-    ...localClock(patient.now, proof, problems),
-    ...rows,
-    ...ending(proof),
-    ...whose(proof, config),
-    ...(await others(patient, config)),
-  ];
+  return [...localClock(patient, proof, problems), ...rows, ...ending(proof), ...whose(proof, config), ...(await others(patient, config))];
 }
 
 function stepRow(step: ProofStep, error: Problem | undefined, patient: Patient): Finding {
@@ -63,10 +58,10 @@ function isWrongUrl({ name, detail }: ProofStep, { code }: Problem): boolean {
   return name === 'tls' && /is for another host|does not speak TLS/.test(detail);
 }
 
-function localClock(now: number, proof: Proof | undefined, problems: Problem[] = []): Finding[] {
-  if (now < BUILT) return [clock.failed('clock', `it says ${new Date(now).toISOString()}`, 'Set it: timedatectl set-ntp true')];
+function localClock({ now, around }: Patient, proof: Proof | undefined, problems: Problem[] = []): Finding[] {
+  if (now < BUILT) return [clock.failed('clock', `it says ${new Date(now).toISOString()}`, REMEDIES[around].clock)];
   const skewed = problems.find(({ code }) => code === 'CLOCK_SKEW');
-  if (skewed) return [ofProblem('clock', 'clock', skewed)];
+  if (skewed) return [{ ...ofProblem('clock', 'clock', skewed), remedy: REMEDIES[around].clock }];
   const seconds = proof?.skew_seconds;
   const compared =
     seconds === undefined

@@ -134,7 +134,7 @@ describe('doctor tells apart', { timeout: 90_000 }, () => {
       expect(seen).toMatchObject({ status: 77, causes: expect.arrayContaining(['agent-not-restarted']) });
       expect(named(seen, 'agent', 'key in use')).toMatchObject({
         detail: expect.stringContaining(`uses ${other.fingerprint}, which stands in its environment as SCOUT_API_KEY`),
-        remedy: expect.stringContaining('systemctl restart scout-agent'),
+        remedy: expect.stringContaining('scout-agent stop, then scout-agent --daemon'),
       });
     } finally {
       await agent.end();

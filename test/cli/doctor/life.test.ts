@@ -76,7 +76,10 @@ describe('doctor', { timeout: 90_000 }, () => {
     }
     const dead = await doctor(config);
     expect(dead).toMatchObject({ ok: false, status: 1 });
-    expect(row(dead.checks, 'agent', 'process')).toMatchObject({ status: 'failed', remedy: expect.stringContaining('systemctl start') });
+    expect(row(dead.checks, 'agent', 'process')).toMatchObject({
+      status: 'failed',
+      remedy: expect.stringContaining('scout-agent --daemon'),
+    });
     expect(row(dead.checks, 'outbox', 'held')).toMatchObject({ status: 'ok', detail: expect.stringContaining(state) });
     expect(row(dead.checks, 'collectors', 'cpu')).toMatchObject({ status: 'ok' });
   });

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { checkAgent } from '../../../src/cli/doctor/agent.ts';
 import { collectorRow } from '../../../src/cli/doctor/collectors.ts';
+import { checkDependencies } from '../../../src/cli/doctor/dependencies.ts';
 import { exitOf, findings } from '../../../src/cli/doctor/finding.ts';
+import type { Patient } from '../../../src/cli/doctor/patient.ts';
+import { REMEDIES } from '../../../src/cli/doctor/remedies.ts';
 import { reportJson, reportText } from '../../../src/cli/doctor/report.ts';
 import { COLLECTORS } from '../../../src/collectors/registry.ts';
 import type { CollectorStatus } from '../../../src/collectors/runner.ts';
+import type { Surroundings } from '../../../src/support/surroundings.ts';
 
 const roots = { proc: '/proc', sys: '/sys' };
 const status = (state: CollectorStatus['state'], more: Partial<CollectorStatus> = {}): CollectorStatus => ({
@@ -16,7 +21,7 @@ const { ok, warning, failed, denied, unsupported, stale } = findings('service');
 
 describe('a collector', () => {
   it('that hangs on a mount is stale, and told how to be rid of it', () => {
-    const row = collectorRow(status('stale', { detail: 'no answer from /mnt/nas' }), roots);
+    const row = collectorRow(status('stale', { detail: 'no answer from /mnt/nas' }), roots, 'systemd');
     expect(row).toMatchObject({ status: 'stale', detail: 'no answer from /mnt/nas', remedy: expect.stringContaining('umount -l') });
   });
 
@@ -25,21 +30,57 @@ describe('a collector', () => {
     ['/sys/class/hwmon/hwmon0/temp1_input', /udev.*SupplementaryGroups=/],
     ['/srv/data', /setfacl .*\/srv\/data.*CAP_DAC_READ_SEARCH/],
   ])('that may not read %s is denied, with the mount, group or capability', (path, remedy) => {
-    expect(collectorRow(status('denied', { path }), roots)).toMatchObject({ status: 'denied', remedy: expect.stringMatching(remedy) });
+    expect(collectorRow(status('denied', { path }), roots, 'systemd')).toMatchObject({
+      status: 'denied',
+      remedy: expect.stringMatching(remedy),
+    });
   });
 
   it('that got all but some is a warning that names it', () => {
-    const row = collectorRow(status('ok', { denied: ['/mnt/home'] }), roots);
+    const row = collectorRow(status('ok', { denied: ['/mnt/home'] }), roots, 'systemd');
     expect(row).toMatchObject({ status: 'warning', detail: 'not permitted: /mnt/home', remedy: expect.stringContaining('exclude_mounts') });
   });
 
   it('without pressure information is told the kernel option', () => {
-    const row = collectorRow({ ...status('unsupported'), name: 'pressure' }, roots);
+    const row = collectorRow({ ...status('unsupported'), name: 'pressure' }, roots, 'systemd');
     expect(row.remedy).toMatch(/CONFIG_PSI.*psi=1/);
   });
 
+  it.each([
+    ['/proc/pressure/cpu', /set host\.proc.*systempaths=unconfined/],
+    ['/sys/class/hwmon/hwmon0/temp1_input', /--group-add/],
+    ['/srv/data', /DAC_READ_SEARCH/],
+  ])('in a container is not told of units where it may not read %s', (path, remedy) => {
+    const row = collectorRow(status('denied', { path }), roots, 'container');
+    expect(row.remedy).toMatch(remedy);
+    expect(row.remedy).toContain('restart the container');
+    expect(row.remedy).not.toMatch(/systemctl|AmbientCapabilities|InaccessiblePaths/);
+  });
+
+  it('on Windows is told nothing of Linux', () => {
+    for (const { name } of COLLECTORS)
+      for (const state of ['unsupported', 'denied'] as const)
+        expect(collectorRow({ ...status(state), name }, roots, 'windows').remedy).not.toMatch(/modprobe|systemctl|mount|setfacl|Linux/);
+  });
+
   it.each(COLLECTORS.map(({ name }) => name))('%s has a remedy for every failure', (name) => {
-    for (const state of ['failed', 'denied', 'stale'] as const) expect(collectorRow({ ...status(state), name }, roots).remedy).not.toBe('');
+    for (const state of ['failed', 'denied', 'stale'] as const)
+      expect(collectorRow({ ...status(state), name }, roots, 'systemd').remedy).not.toBe('');
+  });
+});
+
+describe('what to do about the agent as a whole', () => {
+  const patient = (around: Surroundings) => ({ agent: { kind: 'dead' }, socket: '/run/x', around }) as unknown as Patient;
+  it.each([
+    ['systemd', /systemctl start scout-agent/],
+    ['plain', /scout-agent --daemon/],
+    ['container', /docker start/],
+    ['windows', /Start-Service/],
+  ] as const)('fits %s', async (around, remedy) => {
+    expect(checkAgent(patient(around))).toMatchObject([{ name: 'process', remedy: expect.stringMatching(remedy) }]);
+    if (around !== 'systemd') expect(JSON.stringify(REMEDIES[around])).not.toContain('systemctl');
+    if (around === 'container')
+      expect((await checkDependencies(around)).find(({ name }) => name === 'started by')).toMatchObject({ status: 'ok' });
   });
 });
 
