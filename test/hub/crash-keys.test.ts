@@ -108,7 +108,7 @@ it('several processes that change keys of one database at once write one chain, 
     const { addKey, rotateKey, retireKeys } = await import('${sources}key-changes.ts');
     const [folder, who] = process.argv.slice(1);
     const store = SqliteStore.open(folder);
-    const hub = { store, now: () => Date.now(), actor: who };
+    const hub = { store, now: () => Date.now(), org: 'default', actor: who };
     await addServer(hub, who, 'grace', 60_000);
     for (let count = 0; count < ${CHANGES}; count++) {
       await rotateKey(hub, who);
