@@ -10,7 +10,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
-import { SqliteStore } from '../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../src/hub/store/sqlite-store.ts';
 import { freePort, HUB, Running } from '../test/helpers/programs.ts';
 import { fillServer } from '../test/pages/fleet-data.ts';
 import { median } from './lib.ts';

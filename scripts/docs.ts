@@ -9,7 +9,7 @@ import { COLLECTORS } from '../src/collectors/registry.ts';
 import { variablesOf } from '../src/config/names.ts';
 import { type Setting, settingsOf, shapeOf } from '../src/config/shape.ts';
 import { whoIn } from '../src/hub/api/openapi.ts';
-import { routes } from '../src/hub/routes.ts';
+import { routes } from '../src/hub/http/routes.ts';
 import { ERRORS, EXIT } from '../src/support/errors.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,6 +1,6 @@
 import type { Log } from '../support/log.ts';
-import type { Figure } from './figures.ts';
-import type { Store } from './store.ts';
+import type { Figure } from './duties/figures.ts';
+import type { Store } from './store/store.ts';
 
 /** What every part of the hub is handed: made once by the server, or by a test. */
 export interface Hub {

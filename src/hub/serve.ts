@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { Log } from '../support/log.ts';
-import { isAway } from './away.ts';
-import { Duties, type DutyOptions } from './duties.ts';
+import { verifyTrails } from './audit/verify.ts';
+import { Duties, type DutyOptions } from './duties/duties.ts';
+import { type Front, HubServer, type Limits } from './http/server.ts';
 import type { Hub } from './hub.ts';
-import { openStore, type Place } from './open-store.ts';
-import { type Front, HubServer, type Limits } from './server.ts';
-import { checkDatabase } from './sqlite/integrity.ts';
+import { isAway } from './store/away.ts';
+import { openStore, type Place } from './store/open.ts';
+import { checkDatabase } from './store/sqlite/integrity.ts';
 import { caFile } from './tls/own.ts';
 import { loadPair, type TlsChoice } from './tls/tls.ts';
-import { verifyTrails } from './verify-trails.ts';
 
 const PRUNE_EVERY_MS = 15_000;
 const RENEW_EVERY_MS = 3_600_000;

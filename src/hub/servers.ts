@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { KeyView, ServerDetails, ServerSummary } from '../protocol/servers.ts';
 import { ScoutError } from '../support/errors.ts';
 import type { Hub } from './hub.ts';
-import type { AuditEntry, FleetRow, Policy, Server, ServerKey } from './store.ts';
+import type { AuditEntry, FleetRow, Policy, Server, ServerKey } from './store/store.ts';
 
 export type { KeyView, ServerDetails, ServerSummary };
 export type ServerState = ServerSummary['state'];

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { agent, alive, exposed, statusBecomes, statusOf } from '../helpers/agent-life.ts';
@@ -107,6 +107,8 @@ it('opens its log anew by SIGHUP', async () => {
   renameSync(log, `${log}.1`);
   process.kill(pid, 'SIGHUP');
   await expect.poll(() => existsSync(log) && readFileSync(log, 'utf8')).toContain('configuration reloaded');
+  // And what Node itself would print at a crash, where node:ffi can have it follow.
+  if (process.platform === 'linux') for (const fd of [1, 2]) expect(readlinkSync(`/proc/${pid}/fd/${fd}`)).toBe(log);
 });
 
 it('never shows a key: not in its log, its arguments or its environment, nor in those of its children, nor in any file of its own', async () => {

@@ -2,8 +2,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { addCredential, enableCredential } from '../../src/hub/credentials.ts';
-import { parsePublicKey } from '../../src/hub/public-key.ts';
+import { addCredential, enableCredential } from '../../src/hub/credentials/credentials.ts';
+import { parsePublicKey } from '../../src/hub/credentials/public-key.ts';
 import { AGENT, run } from '../helpers/programs.ts';
 import { TestHub } from '../hub/helpers.ts';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import type { routes } from '../../src/hub/routes.ts';
+import type { routes } from '../../src/hub/http/routes.ts';
 import type { TestHub } from '../hub/helpers.ts';
 
 export type Row = ReturnType<typeof routes>[number];

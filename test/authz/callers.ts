@@ -1,13 +1,13 @@
 import { createHash, createHmac, createPrivateKey, randomBytes, sign } from 'node:crypto';
-import { addCredential, enableCredential, type NewCredential } from '../../src/hub/credentials.ts';
-import { addKey, changeKey, rotateKey } from '../../src/hub/key-changes.ts';
-import { addOrganisation } from '../../src/hub/organisations.ts';
-import { Proxies } from '../../src/hub/proxies.ts';
-import type { Scope } from '../../src/hub/records.ts';
+import { addCredential, enableCredential, type NewCredential } from '../../src/hub/credentials/credentials.ts';
+import { createToken } from '../../src/hub/enrol/tokens.ts';
+import { Proxies } from '../../src/hub/http/proxies.ts';
+import { addKey, changeKey, rotateKey } from '../../src/hub/keys/changes.ts';
+import { addOrganisation } from '../../src/hub/people/organisations.ts';
+import { ABSOLUTE_MS, COOKIE, IDLE_MS } from '../../src/hub/people/session.ts';
+import { addUser } from '../../src/hub/people/users.ts';
 import { addServer, type Registry, removeServer } from '../../src/hub/servers.ts';
-import { ABSOLUTE_MS, COOKIE, IDLE_MS } from '../../src/hub/session.ts';
-import { createToken } from '../../src/hub/tokens.ts';
-import { addUser } from '../../src/hub/users.ts';
+import type { Scope } from '../../src/hub/store/records.ts';
 import { TestHub } from '../hub/helpers.ts';
 
 /** What a caller is, as the table of routes speaks of it. `nobody`: no key, or none that is good; no session, or a dead one. */

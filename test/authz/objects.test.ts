@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { auditLines } from '../../src/hub/audit.ts';
-import { addCredential, listCredentials } from '../../src/hub/credentials.ts';
-import { addKey, retireKeys, rotateKey } from '../../src/hub/key-changes.ts';
-import { type RouteId, routes } from '../../src/hub/routes.ts';
+import { auditLines } from '../../src/hub/audit/audit.ts';
+import { addCredential, listCredentials } from '../../src/hub/credentials/credentials.ts';
+import { createToken, listTokens } from '../../src/hub/enrol/tokens.ts';
+import { type RouteId, routes } from '../../src/hub/http/routes.ts';
+import { addKey, retireKeys, rotateKey } from '../../src/hub/keys/changes.ts';
+import { addUser } from '../../src/hub/people/users.ts';
 import { addServer, listServers, type Registry, showServer } from '../../src/hub/servers.ts';
-import { createToken, listTokens } from '../../src/hub/tokens.ts';
-import { addUser } from '../../src/hub/users.ts';
 import { heartbeat, packed } from '../hub/helpers.ts';
 import { ask, type Row } from './ask.ts';
 import { TwoOrganisations } from './callers.ts';

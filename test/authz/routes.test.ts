@@ -1,14 +1,14 @@
 import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createApp } from '../../src/hub/app.ts';
-import { Router } from '../../src/hub/router.ts';
-import { type RouteId, routes, type Who } from '../../src/hub/routes.ts';
+import { createApp } from '../../src/hub/http/app.ts';
+import { Router } from '../../src/hub/http/router.ts';
+import { type RouteId, routes, type Who } from '../../src/hub/http/routes.ts';
 import { ask, emptyOf, type Row, type Said } from './ask.ts';
 import { type Caller, callersOf, type Is, TwoOrganisations } from './callers.ts';
 
 /*
  * Every route × every kind of caller. What should become of each is derived here from the row alone, by rules written
- * down a second time; nothing of src/hub/scopes.ts or access.ts has a say.
+ * down a second time; nothing of src/hub/http/scopes.ts or access.ts has a say.
  */
 
 type Outcome = 'in' | 'unknown' | 'forbidden' | 'to the sign-in page';

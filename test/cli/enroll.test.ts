@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createToken, listTokens } from '../../src/hub/enrol/tokens.ts';
 import { addServer, listKeys } from '../../src/hub/servers.ts';
 import { authorityPrint } from '../../src/hub/tls/own.ts';
-import { createToken, listTokens } from '../../src/hub/tokens.ts';
 import { AGENT, Bench, type Done, run } from '../helpers/programs.ts';
 import { TestHub, tempFolder } from '../hub/helpers.ts';
 

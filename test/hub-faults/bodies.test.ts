@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { BODY_MAX_BYTES } from '../../src/protocol/wire.ts';
 import { Bench } from '../helpers/programs.ts';
 import { heartbeat, lineOf } from '../hub/helpers.ts';

@@ -3,8 +3,8 @@ import { globSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_ORGANISATION } from '../../src/hub/records.ts';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { DEFAULT_ORGANISATION } from '../../src/hub/store/records.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { Bench, freePort, HUB, Running } from '../helpers/programs.ts';
 import { Fleet } from './fleet.ts';
 

@@ -3,7 +3,7 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { AGENT, Bench, HUB, Running, run } from '../helpers/programs.ts';
 import { Fleet } from './fleet.ts';
 

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { DEFAULT_ORGANISATION } from '../../src/hub/records.ts';
 import { addServer } from '../../src/hub/servers.ts';
-import type { Store } from '../../src/hub/store.ts';
+import { DEFAULT_ORGANISATION } from '../../src/hub/store/records.ts';
+import type { Store } from '../../src/hub/store/store.ts';
 import { PATHS } from '../../src/protocol/wire.ts';
 import { heartbeat, packed } from '../hub/helpers.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { PATHS } from '../../src/protocol/wire.ts';
 import { Bench } from '../helpers/programs.ts';
 import { heartbeat, lineOf, packed } from '../hub/helpers.ts';

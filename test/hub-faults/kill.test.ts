@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { Bench } from '../helpers/programs.ts';
 import { Fleet } from './fleet.ts';
 

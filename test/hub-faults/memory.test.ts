@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { reading } from '../../bench/lib.ts';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { Bench, freePort, HUB, Running } from '../helpers/programs.ts';
 import { heartbeat, packed } from '../hub/helpers.ts';
 import { closed, Fleet } from './fleet.ts';

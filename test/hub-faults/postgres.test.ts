@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { PostgresStore } from '../../src/hub/postgres-store.ts';
+import { PostgresStore } from '../../src/hub/store/postgres-store.ts';
 import { Postgres } from '../helpers/postgres.ts';
 import { Bench, freePort, HUB, Running } from '../helpers/programs.ts';
 import { Fleet } from './fleet.ts';

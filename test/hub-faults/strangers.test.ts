@@ -2,7 +2,7 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { PATHS } from '../../src/protocol/wire.ts';
 import { Bench } from '../helpers/programs.ts';
 import { closed, Fleet } from './fleet.ts';

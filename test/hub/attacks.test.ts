@@ -1,9 +1,9 @@
 import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addCredential } from '../../src/hub/credentials.ts';
-import { KEYS_MOST } from '../../src/hub/keys.ts';
-import { parsePublicKey } from '../../src/hub/public-key.ts';
+import { addCredential } from '../../src/hub/credentials/credentials.ts';
+import { parsePublicKey } from '../../src/hub/credentials/public-key.ts';
+import { KEYS_MOST } from '../../src/hub/keys/policies.ts';
 import { addServer, listKeys } from '../../src/hub/servers.ts';
 import { PATHS } from '../../src/protocol/wire.ts';
 import { heartbeat, lineOf, problemOf, TestHub } from './helpers.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { type ServeOptions, type Serving, serve } from '../../src/hub/serve.ts';
 import { type AddedServer, addServer, type Registry } from '../../src/hub/servers.ts';
-import type { Store } from '../../src/hub/store.ts';
+import type { Store } from '../../src/hub/store/store.ts';
 import type { Heartbeat, ServiceProblem } from '../../src/protocol/heartbeat.ts';
 
 /** A temporary folder, and how to be rid of it. */

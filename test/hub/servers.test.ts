@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addServer, hashKey, listKeys, listServers, type Registry, removeServer, showServer, stateOf } from '../../src/hub/servers.ts';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { serverDetailsSchema, serverSummarySchema } from '../../src/protocol/servers.ts';
 import { tempFolder } from './helpers.ts';
-import { incoming } from './store-suite.ts';
+import { incoming } from './store/store-suite.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 12);
 let folder: ReturnType<typeof tempFolder>;

@@ -3,8 +3,8 @@ import { createPrivateKey, randomBytes, sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addCredential } from '../../src/hub/credentials.ts';
-import { addUser } from '../../src/hub/users.ts';
+import { addCredential } from '../../src/hub/credentials/credentials.ts';
+import { addUser } from '../../src/hub/people/users.ts';
 import { heartbeat, TestHub } from './helpers.ts';
 
 /*

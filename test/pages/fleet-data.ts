@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import type { Hub } from '../../src/hub/hub.ts';
 import { addServer, hashKey } from '../../src/hub/servers.ts';
-import type { Incoming } from '../../src/hub/store.ts';
+import type { Incoming } from '../../src/hub/store/store.ts';
 import type { Heartbeat, Metric, Point } from '../../src/protocol/heartbeat.ts';
 
 const GIB = 2 ** 30;

@@ -1,11 +1,11 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { addCredential } from '../../src/hub/credentials.ts';
-import { addKey, rotateKey } from '../../src/hub/key-changes.ts';
+import { addCredential } from '../../src/hub/credentials/credentials.ts';
+import { createToken } from '../../src/hub/enrol/tokens.ts';
+import { addKey, rotateKey } from '../../src/hub/keys/changes.ts';
+import { addUser } from '../../src/hub/people/users.ts';
 import { addServer, type Registry } from '../../src/hub/servers.ts';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
-import { createToken } from '../../src/hub/tokens.ts';
-import { addUser } from '../../src/hub/users.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { Bench } from '../helpers/programs.ts';
 import { barriers, Chromium, faintTexts, overflow, painted, picture, whyNot } from './browser.ts';
 import { fillServer } from './fleet-data.ts';

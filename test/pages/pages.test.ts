@@ -3,7 +3,7 @@ import { request } from 'node:https';
 import { zstdCompressSync } from 'node:zlib';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { SqliteStore } from '../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts';
 import { Bench } from '../helpers/programs.ts';
 import { Chromium, painted, whyNot } from './browser.ts';

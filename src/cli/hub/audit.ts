@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { AuditLine } from '../../hub/store.ts';
+import type { AuditLine } from '../../hub/store/store.ts';
 import type { Link } from '../../support/chain.ts';
 import { detailOf, ScoutError } from '../../support/errors.ts';
 import { out, table } from '../output.ts';
@@ -37,14 +37,14 @@ export function verb(program: Command): void {
 }
 
 async function list(options: Options): Promise<void> {
-  const { auditLines } = await import('../../hub/audit.ts');
+  const { auditLines } = await import('../../hub/audit/audit.ts');
   const lines = await withRegistry(options, (hub) => Array.fromAsync(auditLines(hub.store, hub.org)));
   if (options.json) return out.json(lines);
   out.line(table(['LINE', 'TIME', 'WHO', 'WHAT', 'ON', 'DETAIL'], lines.map(rowOf)));
 }
 
 async function verify(options: VerifyOptions): Promise<void> {
-  const { auditLines, verifyAudit } = await import('../../hub/audit.ts');
+  const { auditLines, verifyAudit } = await import('../../hub/audit/audit.ts');
   const { expect: hash } = options;
   if (hash !== undefined && !/^[0-9a-f]{64}$/.test(hash)) throw usage('--expect is not the hash of a line: 64 digits of 0-9 and a-f');
   const earlier = options.from === undefined ? undefined : await exported(options.from);
@@ -69,7 +69,7 @@ const BAD_TRAIL: ReadonlySet<string> = new Set(['HUB_AUDIT_BROKEN', 'HUB_AUDIT_O
 
 /** Lines of an earlier `audit list --json`. Throws FILE_UNREADABLE, HUB_AUDIT_FILE. */
 async function exported(path: string): Promise<Link[]> {
-  const { parseExport } = await import('../../hub/audit.ts');
+  const { parseExport } = await import('../../hub/audit/audit.ts');
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

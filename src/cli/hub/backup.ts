@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Place } from '../../hub/open-store.ts';
+import type { Place } from '../../hub/store/open.ts';
 import { formatBytes } from '../../support/durations.ts';
 import { ScoutError } from '../../support/errors.ts';
 import { out } from '../output.ts';

@@ -1,9 +1,9 @@
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { Place } from '../../hub/open-store.ts';
 import type { Registry } from '../../hub/servers.ts';
-import type { Store } from '../../hub/store.ts';
+import type { Place } from '../../hub/store/open.ts';
+import type { Store } from '../../hub/store/store.ts';
 import { parseDuration } from '../../support/durations.ts';
 import { ScoutError } from '../../support/errors.ts';
 
@@ -62,7 +62,7 @@ export function durationOption(name: string, text: string): number {
  * database fails: a full disk, a lock that stays; HUB_DATA_DAMAGED; HUB_DATABASE where that is PostgreSQL.
  */
 export async function withStore<T>(place: Place, work: (store: Store) => Promise<T>): Promise<T> {
-  const { openStore } = await import('../../hub/open-store.ts');
+  const { openStore } = await import('../../hub/store/open.ts');
   try {
     const store = await openStore(place);
     try {
@@ -72,7 +72,7 @@ export async function withStore<T>(place: Place, work: (store: Store) => Promise
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') throw error;
-    const { sqliteFault } = await import('../../hub/sqlite/integrity.ts');
+    const { sqliteFault } = await import('../../hub/store/sqlite/integrity.ts');
     throw sqliteFault(place.data, error);
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { CredentialView, NewCredential } from '../../hub/credentials.ts';
-import type { OrgCredential, Scope } from '../../hub/store.ts';
+import type { CredentialView, NewCredential } from '../../hub/credentials/credentials.ts';
+import type { OrgCredential, Scope } from '../../hub/store/store.ts';
 import { detailOf, ScoutError } from '../../support/errors.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
@@ -23,7 +23,7 @@ interface AddOptions extends Options {
 
 const ROLES: readonly string[] = ['admin', 'member'] satisfies OrgCredential['role'][];
 const now = () => Date.now();
-const credentials = () => import('../../hub/credentials.ts');
+const credentials = () => import('../../hub/credentials/credentials.ts');
 
 /** `scout-hub credential add|list|enable|disable|rename|delete`. */
 export function verb(program: Command): void {
@@ -79,14 +79,14 @@ async function add(name: string, options: AddOptions): Promise<void> {
 async function keyOf({ publicKey, keyPair, apiKey }: AddOptions): Promise<NewCredential['key']> {
   if ([publicKey, keyPair, apiKey].filter(Boolean).length !== 1) throw usage('give one of --public-key FILE, --key-pair and --api-key');
   if (publicKey === undefined) return keyPair ? 'pair' : 'api-key';
-  const { parsePublicKey } = await import('../../hub/public-key.ts');
+  const { parsePublicKey } = await import('../../hub/credentials/public-key.ts');
   return parsePublicKey(read(publicKey), publicKey);
 }
 
 /** The scopes that `--scope` names, also with commas between them. Throws USAGE. */
 async function scopesOf(given: string[] | undefined, role: OrgCredential['role']): Promise<Scope[] | undefined> {
   if (given === undefined) return undefined;
-  const { ROLE_SCOPES } = await import('../../hub/scopes.ts');
+  const { ROLE_SCOPES } = await import('../../hub/http/scopes.ts');
   const allowed: readonly string[] = ROLE_SCOPES[role];
   const scopes = given.flatMap((text) => text.split(',')).map((text) => text.trim());
   const wrong = scopes.find((scope) => !allowed.includes(scope));

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DutyOptions } from '../../hub/duties.ts';
+import type { DutyOptions } from '../../hub/duties/duties.ts';
 import { ScoutError } from '../../support/errors.ts';
 import { durationOption, usage } from './common.ts';
 

@@ -23,7 +23,7 @@ export function withFront(command: Command): Command {
 
 /** What stands before the hub. Throws USAGE. */
 export async function frontOf({ publicUrl, trustProxy, listenHttp }: FrontFlags): Promise<NonNullable<ServeOptions['front']>> {
-  const { Proxies } = await import('../../hub/proxies.ts');
+  const { Proxies } = await import('../../hub/http/proxies.ts');
   const proxies = trustProxy && Proxies.parse(trustProxy.flatMap((text) => text.split(',')).map((text) => text.trim()));
   if (trustProxy && !proxies) throw usage('--trust-proxy takes addresses, networks such as 10.0.0.0/8, and `unix`');
   if (listenHttp !== undefined && !proxies) throw usage('--listen-http is for a proxy that ends TLS: say which with --trust-proxy');

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Fate, OneKey } from '../../hub/key-changes.ts';
+import type { Fate, OneKey } from '../../hub/keys/changes.ts';
 import { out } from '../output.ts';
 import { example } from '../program.ts';
 import { type Where, withRegistry, withRegistryOptions } from './common.ts';
@@ -10,7 +10,7 @@ interface Options extends Where {
 }
 
 const now = () => Date.now();
-const changes = () => import('../../hub/key-changes.ts');
+const changes = () => import('../../hub/keys/changes.ts');
 
 /** `scout-hub key rotate|retire|list|add|enable|disable|rename|delete`. */
 export function verb(program: Command): void {

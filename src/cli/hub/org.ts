@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Place } from '../../hub/open-store.ts';
-import type { Organisation } from '../../hub/store.ts';
+import type { Place } from '../../hub/store/open.ts';
+import type { Organisation } from '../../hub/store/store.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
 import { withData, withRegistry } from './common.ts';
@@ -9,7 +9,7 @@ interface Options extends Place {
   json?: boolean;
 }
 
-const organisations = () => import('../../hub/organisations.ts');
+const organisations = () => import('../../hub/people/organisations.ts');
 /** What changes organisations is told in the trail of the one that every hub has. */
 const everywhere = ({ data, database }: Options) => ({ data, database, org: 'default' });
 

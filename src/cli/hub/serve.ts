@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Place } from '../../hub/open-store.ts';
 import type { Serving } from '../../hub/serve.ts';
+import type { Place } from '../../hub/store/open.ts';
 import type { TlsFlags } from '../../hub/tls/tls.ts';
 import { parseBytes } from '../../support/durations.ts';
 import { parseListen } from '../../support/listen.ts';

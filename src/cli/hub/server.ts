@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Policy } from '../../hub/store.ts';
+import type { Policy } from '../../hub/store/store.ts';
 import { formatDuration } from '../../support/durations.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Policy } from '../../hub/store.ts';
-import type { TokenView } from '../../hub/tokens.ts';
+import type { TokenView } from '../../hub/enrol/tokens.ts';
+import type { Policy } from '../../hub/store/store.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
 import { durationOption, usage, type Where, withRegistry, withRegistryOptions } from './common.ts';
@@ -18,7 +18,7 @@ interface CreateOptions extends Options {
 }
 
 const POLICIES: readonly string[] = ['immediate', 'grace', 'multi'] satisfies Policy[];
-const tokens = () => import('../../hub/tokens.ts');
+const tokens = () => import('../../hub/enrol/tokens.ts');
 
 /** `scout-hub token create|list|revoke`. */
 export function verb(program: Command): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { User } from '../../hub/store.ts';
+import type { User } from '../../hub/store/store.ts';
 import { out, table } from '../output.ts';
 import { example } from '../program.ts';
 import { usage, type Where, withRegistry, withRegistryOptions } from './common.ts';
@@ -49,7 +49,7 @@ export function verb(program: Command): void {
 
 async function add(name: string, options: Options & { role: string }): Promise<void> {
   if (!ROLES.includes(options.role)) throw usage(`--role ${options.role} is none of ${ROLES.join(', ')}`);
-  const [{ addUser }, { newPassword }] = await Promise.all([import('../../hub/users.ts'), import('./password.ts')]);
+  const [{ addUser }, { newPassword }] = await Promise.all([import('../../hub/people/users.ts'), import('./password.ts')]);
   const password = await newPassword();
   const user = await withRegistry(options, (hub) => addUser(hub, name, options.role as User['role'], password));
   if (options.json) return out.json(view(user));
@@ -68,7 +68,7 @@ async function list(options: Options): Promise<void> {
 }
 
 async function change(name: string, options: Options): Promise<void> {
-  const [{ changePassword }, { newPassword }] = await Promise.all([import('../../hub/users.ts'), import('./password.ts')]);
+  const [{ changePassword }, { newPassword }] = await Promise.all([import('../../hub/people/users.ts'), import('./password.ts')]);
   const password = await newPassword();
   const user = await withRegistry(options, (hub) => changePassword(hub, name, password));
   if (options.json) return out.json(view(user));
@@ -77,21 +77,21 @@ async function change(name: string, options: Options): Promise<void> {
 
 async function changeOfRole(name: string, options: Options & { role: string }): Promise<void> {
   if (!ROLES.includes(options.role)) throw usage(`--role ${options.role} is none of ${ROLES.join(', ')}`);
-  const { changeRole } = await import('../../hub/users.ts');
+  const { changeRole } = await import('../../hub/people/users.ts');
   const user = await withRegistry(options, (hub) => changeRole(hub, name, options.role as User['role']));
   if (options.json) return out.json(view(user));
   out.line(`${name} is ${user.role === 'admin' ? 'an admin' : 'a member'} from the next request on.`);
 }
 
 async function signOut(name: string, options: Options): Promise<void> {
-  const { signOutEverywhere } = await import('../../hub/users.ts');
+  const { signOutEverywhere } = await import('../../hub/people/users.ts');
   const ended = await withRegistry(options, (hub) => signOutEverywhere(hub, name));
   if (options.json) return out.json({ ended });
   out.line(`${name} is signed out everywhere: ${ended} ${ended === 1 ? 'session' : 'sessions'} ended.`);
 }
 
 async function remove(name: string, options: Options): Promise<void> {
-  const { removeUser } = await import('../../hub/users.ts');
+  const { removeUser } = await import('../../hub/people/users.ts');
   const user = await withRegistry(options, (hub) => removeUser(hub, name));
   if (options.json) return out.json({ ...view(user), removed: true });
   out.line(`${name} may sign in no more, and is signed out everywhere.`);

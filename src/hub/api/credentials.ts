@@ -9,15 +9,15 @@ import {
   listCredentials,
   type NewCredential,
   renameCredential,
-} from '../credentials.ts';
+} from '../credentials/credentials.ts';
+import { parsePublicKey } from '../credentials/public-key.ts';
+import { createToken, listTokens, revokeToken } from '../enrol/tokens.ts';
+import { Refusal } from '../http/problems.ts';
+import { bodyOf, param } from '../http/requests.ts';
+import type { Router } from '../http/router.ts';
+import { ROLE_SCOPES } from '../http/scopes.ts';
 import type { Hub } from '../hub.ts';
-import { Refusal } from '../problems.ts';
-import { parsePublicKey } from '../public-key.ts';
-import { bodyOf, param } from '../requests.ts';
-import type { Router } from '../router.ts';
-import { ROLE_SCOPES } from '../scopes.ts';
-import { createToken, listTokens, revokeToken } from '../tokens.ts';
-import { unlessWeak } from '../weak-keys.ts';
+import { unlessWeak } from '../keys/weak.ts';
 
 /** Mounts the credentials of an organisation, and the tokens by which its new hosts enrol. */
 export function mountCredentials(router: Router, hub: Hub): void {

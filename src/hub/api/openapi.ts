@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { API_KEY_HEADER, BATCH_MAX_BYTES, BATCH_MAX_COUNT, BODY_MAX_BYTES, CONTENT_TYPE } from '../../protocol/wire.ts';
-import { CSRF_HEADER } from '../access.ts';
-import { type Route, type RouteId, routes, type Who } from '../routes.ts';
-import { COOKIE } from '../session.ts';
+import { CSRF_HEADER } from '../http/access.ts';
+import { type Route, type RouteId, routes, type Who } from '../http/routes.ts';
+import { COOKIE } from '../people/session.ts';
 import { BODIES, type Bodies, SCHEMAS } from './schemas.ts';
 
 type Json = Record<string, unknown>;

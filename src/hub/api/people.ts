@@ -1,14 +1,14 @@
 import type { Context } from 'hono';
 import { getCookie } from 'hono/cookie';
 import { newUserSchema, ownPasswordSchema, userChangeSchema } from '../../protocol/management.ts';
-import { endSession, setSession } from '../cookies.ts';
+import { Refusal } from '../http/problems.ts';
+import { bodyOf, param } from '../http/requests.ts';
+import type { Router } from '../http/router.ts';
 import type { Hub } from '../hub.ts';
-import { Refusal } from '../problems.ts';
-import { bodyOf, param } from '../requests.ts';
-import type { Router } from '../router.ts';
-import { COOKIE, type Sessions } from '../session.ts';
-import type { User } from '../store.ts';
-import { addUser, changePassword, changeRole, removeUser, signOutEverywhere } from '../users.ts';
+import { endSession, setSession } from '../people/cookies.ts';
+import { COOKIE, type Sessions } from '../people/session.ts';
+import { addUser, changePassword, changeRole, removeUser, signOutEverywhere } from '../people/users.ts';
+import type { User } from '../store/store.ts';
 
 const viewOf = ({ id, name, role }: User) => ({ user_id: id, name, role });
 

@@ -4,7 +4,7 @@ import { acceptedSchema, heartbeatSchema, problemSchema, whoamiSchema } from '..
 import { mintedSchema, mintSchema, registeredSchema, registerSchema, retiredSchema, retireSchema } from '../../protocol/keys.ts';
 import * as management from '../../protocol/management.ts';
 import { keyViewSchema, serverDetailsSchema, serverSummarySchema } from '../../protocol/servers.ts';
-import type { ROUTES, RouteId } from '../routes.ts';
+import type { ROUTES, RouteId } from '../http/routes.ts';
 
 /** Every schema that /openapi.json names. */
 export const SCHEMAS = {

@@ -1,9 +1,9 @@
+import { Refusal } from '../http/problems.ts';
+import { param } from '../http/requests.ts';
+import type { Router } from '../http/router.ts';
 import type { Hub } from '../hub.ts';
 import { MOST_POINTS, readRange } from '../pages/readings.ts';
 import { type Attributes, ratesOf, valuesOf } from '../pages/series.ts';
-import { Refusal } from '../problems.ts';
-import { param } from '../requests.ts';
-import type { Router } from '../router.ts';
 import { type Registry, rfc3339, showServer } from '../servers.ts';
 
 const HOUR_MS = 3_600_000;

@@ -6,11 +6,11 @@ import {
   rotationRequestSchema,
   serverChangeSchema,
 } from '../../protocol/management.ts';
-import { addKey, addKeyOf, changeKey, retireKeys, rotateKey, rotateTo } from '../key-changes.ts';
-import { bodyOf, param } from '../requests.ts';
-import type { Router } from '../router.ts';
+import { bodyOf, param } from '../http/requests.ts';
+import type { Router } from '../http/router.ts';
+import { addKey, addKeyOf, changeKey, retireKeys, rotateKey, rotateTo } from '../keys/changes.ts';
+import { unlessWeak } from '../keys/weak.ts';
 import { addServer, changeServer, listKeys, listServers, registerServer, removeServer, showServer } from '../servers.ts';
-import { unlessWeak } from '../weak-keys.ts';
 
 /** Mounts servers and their keys, as people and scripts manage them. */
 export function mountServers(router: Router): void {

@@ -1,8 +1,8 @@
 import { stream } from 'hono/streaming';
 import { ScoutError } from '../../support/errors.ts';
-import { auditLines, verifyAudit } from '../audit.ts';
-import { Refusal } from '../problems.ts';
-import type { Router } from '../router.ts';
+import { auditLines, verifyAudit } from '../audit/audit.ts';
+import { Refusal } from '../http/problems.ts';
+import type { Router } from '../http/router.ts';
 
 const PAGE_MOST = 1_000;
 const PAGE = 100;

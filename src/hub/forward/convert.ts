@@ -3,7 +3,7 @@ import { encodeOtlp } from '../../exporters/otlp-protobuf.ts';
 import { unpack } from '../../protocol/frame.ts';
 import type { Heartbeat, Inventory } from '../../protocol/heartbeat.ts';
 import { HEARTBEAT_MAX_BYTES } from '../../protocol/wire.ts';
-import type { Placed } from '../store-stream.ts';
+import type { Placed } from '../store/stream.ts';
 
 /** JSON that becomes one request, in bytes; protobuf is about four times as large before it is compressed. */
 const REQUEST_MAX_BYTES = 1_048_576;

@@ -1,9 +1,9 @@
 import { CAP_MS, pause } from '../../delivery/backoff.ts';
 import type { Verdict } from '../../delivery/heartbeats.ts';
-import type { Duty } from '../duty.ts';
-import type { Figure } from '../figures.ts';
+import type { Duty } from '../duties/duty.ts';
+import type { Figure } from '../duties/figures.ts';
 import type { Hub } from '../hub.ts';
-import type { Placed } from '../store-stream.ts';
+import type { Placed } from '../store/stream.ts';
 import { type Converted, convert } from './convert.ts';
 import { Origins } from './origins.ts';
 import type { Receiver } from './receiver.ts';

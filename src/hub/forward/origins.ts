@@ -1,7 +1,7 @@
 import type { Inventory } from '../../protocol/heartbeat.ts';
 import type { Hub } from '../hub.ts';
-import { OrganisationNames } from '../organisation-names.ts';
-import type { Placed } from '../store-stream.ts';
+import { OrganisationNames } from '../people/organisation-names.ts';
+import type { Placed } from '../store/stream.ts';
 import type { Origin } from './convert.ts';
 
 /** Servers whose facts are remembered, and for how long, ms. */

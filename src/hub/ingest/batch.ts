@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { BATCH_MAX_COUNT, HEARTBEAT_MAX_BYTES } from '../../protocol/wire.ts';
-import { Refusal } from '../problems.ts';
-import type { Incoming } from '../store.ts';
+import { Refusal } from '../http/problems.ts';
+import type { Incoming } from '../store/store.ts';
 import { decode, type Encoding } from './body.ts';
 import { explain, isHeartbeat } from './check.ts';
 import { type Frame, framesOf } from './frames.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { unpack } from '../../protocol/frame.ts';
 import { BATCH_MAX_BYTES, BODY_MAX_BYTES } from '../../protocol/wire.ts';
-import { Refusal } from '../problems.ts';
+import { Refusal } from '../http/problems.ts';
 
 export type Encoding = 'zstd' | 'gzip' | 'identity';
 

@@ -1,5 +1,5 @@
+import { Refusal, refusalOf } from '../http/problems.ts';
 import type { Hub } from '../hub.ts';
-import { Refusal, refusalOf } from '../problems.ts';
 
 /** SQLITE_FULL, the low byte of a code, and SQLITE_IOERR_SHMSIZE: no room for the journal's index (sqlite.org/rescode.html). */
 const FULL = 13;

@@ -1,11 +1,11 @@
 import { ScoutError } from '../../support/errors.ts';
-import { familyOf } from '../credential-keys.ts';
-import type { CredentialCaller } from '../gate.ts';
-import { keyUseOf } from '../gate.ts';
+import { familyOf } from '../credentials/versions.ts';
+import type { CredentialCaller } from '../http/gate.ts';
+import { keyUseOf } from '../http/gate.ts';
+import { Refusal } from '../http/problems.ts';
 import type { Hub } from '../hub.ts';
-import { Refusal } from '../problems.ts';
 import { isServerName } from '../servers.ts';
-import type { Founder, Incoming } from '../store.ts';
+import type { Founder, Incoming } from '../store/store.ts';
 
 /** Servers that heartbeats of one credential of the role member, all its versions together, may bring into being. */
 const HOSTS_MOST = 10_000;

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Accepted } from '../../protocol/heartbeat.ts';
 import { BODY_MAX_BYTES, CONTENT_TYPE } from '../../protocol/wire.ts';
-import { type Caller, type Gate, keyUseOf } from '../gate.ts';
+import { type Caller, type Gate, keyUseOf } from '../http/gate.ts';
+import { PROBLEM_TYPE, Refusal } from '../http/problems.ts';
+import { fromOf } from '../http/proxies.ts';
+import { lackOf } from '../http/scopes.ts';
 import type { Hub } from '../hub.ts';
 import type { Metrics } from '../metrics.ts';
-import { PROBLEM_TYPE, Refusal } from '../problems.ts';
-import { fromOf } from '../proxies.ts';
-import { lackOf } from '../scopes.ts';
-import type { Incoming, Server } from '../store.ts';
+import type { Incoming, Server } from '../store/store.ts';
 import { type BodyType, batchOf } from './batch.ts';
 import { encodingOf, readBody, roomFor } from './body.ts';
 import { Failures } from './failures.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Duty } from '../duty.ts';
+import type { Duty } from '../duties/duty.ts';
 import type { Hub } from '../hub.ts';
-import { OrganisationNames } from '../organisation-names.ts';
+import { OrganisationNames } from '../people/organisation-names.ts';
 import { rfc3339, stateOf } from '../servers.ts';
-import type { Notice, Standing, Told, ToldState } from '../store-stream.ts';
+import type { Notice, Standing, Told, ToldState } from '../store/stream.ts';
 
 const EVERY_MS = 2_000;
 /** A pause between two looks that is longer than this was no pause of ours: the hub was stopped, or its clock was set. */

@@ -2,10 +2,10 @@ import { CAP_MS, parseRetryAfter, pause } from '../../delivery/backoff.ts';
 import { Transport } from '../../delivery/transport.ts';
 import { detailOf } from '../../support/errors.ts';
 import { VERSION } from '../../support/version.ts';
-import type { Duty } from '../duty.ts';
-import type { Figure } from '../figures.ts';
+import type { Duty } from '../duties/duty.ts';
+import type { Figure } from '../duties/figures.ts';
 import type { Hub } from '../hub.ts';
-import type { Notice } from '../store-stream.ts';
+import type { Notice } from '../store/stream.ts';
 import { readWebhookSecret, signatureHeaders } from './signature.ts';
 
 const MOST = 20;

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
-import { auditLines } from '../audit.ts';
+import { auditLines } from '../audit/audit.ts';
 import type { Registry } from '../servers.ts';
-import type { AuditLine } from '../store.ts';
+import type { AuditLine } from '../store/store.ts';
 import { type AuditFilter, type AuditView, viewAudit } from './audit-view.ts';
 import { serverUrl } from './fleet-page.ts';
 import { formatCount, type Markup } from './format.ts';

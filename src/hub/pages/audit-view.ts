@@ -1,6 +1,6 @@
 import { ScoutError } from '../../support/errors.ts';
-import { auditLines, type Verified, verifyAudit } from '../audit.ts';
-import type { AuditLine, Store } from '../store.ts';
+import { auditLines, type Verified, verifyAudit } from '../audit/audit.ts';
+import type { AuditLine, Store } from '../store/store.ts';
 
 /** Lines of one page, and of one look into the store. */
 export const AUDIT_PAGE = 100;

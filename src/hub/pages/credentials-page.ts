@@ -7,13 +7,13 @@ import {
   enableCredential,
   listCredentials,
   renameCredential,
-} from '../credentials.ts';
-import { parsePublicKey } from '../public-key.ts';
-import { param } from '../requests.ts';
-import { ROLE_SCOPES } from '../scopes.ts';
+} from '../credentials/credentials.ts';
+import { parsePublicKey } from '../credentials/public-key.ts';
+import { param } from '../http/requests.ts';
+import { ROLE_SCOPES } from '../http/scopes.ts';
+import type { Person } from '../people/session.ts';
 import type { Registry } from '../servers.ts';
-import type { Person } from '../session.ts';
-import type { FleetRow, Scope } from '../store.ts';
+import type { FleetRow, Scope } from '../store/store.ts';
 import { serverUrl } from './fleet-page.ts';
 import { ago, forLong, formatCount, left, type Markup } from './format.ts';
 import { liveControls } from './layout.ts';

@@ -1,9 +1,9 @@
 import { getCookie } from 'hono/cookie';
-import { listCredentials } from '../credentials.ts';
-import { Refusal } from '../problems.ts';
+import { listCredentials } from '../credentials/credentials.ts';
+import { Refusal } from '../http/problems.ts';
+import { COOKIE } from '../people/session.ts';
 import type { Registry } from '../servers.ts';
-import { COOKIE } from '../session.ts';
-import type { FleetRow } from '../store.ts';
+import type { FleetRow } from '../store/store.ts';
 import { usersOf } from './credentials-page.ts';
 import { parseFleetQuery, viewFleet } from './fleet.ts';
 import { fleetPieces } from './fleet-page.ts';

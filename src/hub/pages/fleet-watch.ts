@@ -1,5 +1,5 @@
 import type { Hub } from '../hub.ts';
-import type { FleetRow } from '../store.ts';
+import type { FleetRow } from '../store/store.ts';
 
 /** How often a fleet is looked at while somebody watches, ms: changes that lie closer together are told as one. */
 const EVERY_MS = 2_000;

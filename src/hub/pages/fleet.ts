@@ -1,5 +1,5 @@
 import { type ServerState, sinceOf, stateOf } from '../servers.ts';
-import type { FleetRow } from '../store.ts';
+import type { FleetRow } from '../store/store.ts';
 
 /** How long a refusal is worth showing, ms: an agent that is refused asks again within 15 minutes. */
 const REFUSED_MS = 20 * 60_000;

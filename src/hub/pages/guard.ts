@@ -1,12 +1,12 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
 import type { ServiceProblem } from '../../protocol/heartbeat.ts';
+import { csrfRefusal, sameOrigin } from '../http/origin.ts';
+import { PROBLEM_TYPE, Refusal } from '../http/problems.ts';
+import type { RouteEnv } from '../http/requests.ts';
+import type { Faces } from '../http/router.ts';
 import type { Hub } from '../hub.ts';
-import { csrfRefusal, sameOrigin } from '../origin.ts';
-import { PROBLEM_TYPE, Refusal } from '../problems.ts';
-import type { RouteEnv } from '../requests.ts';
-import type { Faces } from '../router.ts';
-import { csrfMatches, type Person } from '../session.ts';
+import { csrfMatches, type Person } from '../people/session.ts';
 import type { Assets } from './assets.ts';
 import { messagePage } from './layout.ts';
 import { THEME_COOKIE, themeOf } from './theme.ts';

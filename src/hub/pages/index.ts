@@ -1,5 +1,5 @@
-import { param } from '../requests.ts';
-import type { Router } from '../router.ts';
+import { param } from '../http/requests.ts';
+import type { Router } from '../http/router.ts';
 import { mountAccount } from './account.ts';
 import { mountAudit } from './audit-page.ts';
 import { mountCredentials } from './credentials-page.ts';

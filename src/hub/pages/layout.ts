@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { Person } from '../session.ts';
+import type { Person } from '../people/session.ts';
 import type { Assets } from './assets.ts';
 import type { Markup } from './format.ts';
 import { csrf } from './parts.ts';

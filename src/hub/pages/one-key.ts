@@ -1,9 +1,9 @@
 import { html } from 'hono/html';
 import { ScoutError } from '../../support/errors.ts';
-import { changeKey } from '../key-changes.ts';
-import { param } from '../requests.ts';
+import { param } from '../http/requests.ts';
+import { changeKey } from '../keys/changes.ts';
+import type { Person } from '../people/session.ts';
 import { type KeyView, type ServerDetails, showServer } from '../servers.ts';
-import type { Person } from '../session.ts';
 import { serverUrl } from './fleet-page.ts';
 import { ago, type Markup } from './format.ts';
 import { crumbs, field, none, postForm } from './parts.ts';

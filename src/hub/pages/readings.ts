@@ -1,8 +1,8 @@
 import { unpack } from '../../protocol/frame.ts';
 import type { Heartbeat, Metric } from '../../protocol/heartbeat.ts';
 import { HEARTBEAT_MAX_BYTES } from '../../protocol/wire.ts';
-import type { Store } from '../store.ts';
-import { ROLLUP_MS } from '../store-stream.ts';
+import type { Store } from '../store/store.ts';
+import { ROLLUP_MS } from '../store/stream.ts';
 
 /** Most points of a chart, and so most heartbeats opened for one answer. */
 export const MOST_POINTS = 500;

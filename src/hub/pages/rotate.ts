@@ -1,10 +1,10 @@
 import { html } from 'hono/html';
 import { formatDuration, parseDuration } from '../../support/durations.ts';
 import { ScoutError } from '../../support/errors.ts';
-import { addKey, type Fate, retireKeys, rotateKey, standingOf } from '../key-changes.ts';
-import { param } from '../requests.ts';
+import { param } from '../http/requests.ts';
+import { addKey, type Fate, retireKeys, rotateKey, standingOf } from '../keys/changes.ts';
+import type { Person } from '../people/session.ts';
 import { type ServerDetails, showServer } from '../servers.ts';
-import type { Person } from '../session.ts';
 import { serverUrl } from './fleet-page.ts';
 import { ago, type Markup } from './format.ts';
 import { crumbs, field, listTable, postForm } from './parts.ts';

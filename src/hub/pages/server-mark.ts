@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { FleetRow, ServerKey } from '../store.ts';
+import type { FleetRow, ServerKey } from '../store/store.ts';
 
 /**
  * A short text that changes when a server's page must be fetched at once, whatever stretch its charts show: for its keys,

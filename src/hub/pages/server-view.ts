@@ -1,6 +1,6 @@
 import type { Inventory } from '../../protocol/heartbeat.ts';
 import { type Registry, showServer } from '../servers.ts';
-import type { EndedKey } from '../store.ts';
+import type { EndedKey } from '../store/store.ts';
 import { CHARTS, DETAIL_CHARTS, drawCharts, metricsOf } from './charts.ts';
 import { RANGES, type Range } from './ranges.ts';
 import { type Read, readRange, stepOf } from './readings.ts';

@@ -1,10 +1,10 @@
 import { html } from 'hono/html';
 import { formatDuration } from '../../support/durations.ts';
 import { ScoutError } from '../../support/errors.ts';
-import { param } from '../requests.ts';
+import { param } from '../http/requests.ts';
+import type { Person } from '../people/session.ts';
 import { addServer, changeServer, removeServer, type ServerDetails, showServer } from '../servers.ts';
-import type { Person } from '../session.ts';
-import type { Policy } from '../store.ts';
+import type { Policy } from '../store/store.ts';
 import { serverUrl } from './fleet-page.ts';
 import { formatCount, type Markup } from './format.ts';
 import { choices, crumbs, field, postForm } from './parts.ts';

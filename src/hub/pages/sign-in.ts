@@ -1,10 +1,10 @@
 import type { Context } from 'hono';
 import { getCookie } from 'hono/cookie';
 import { formatDuration } from '../../support/durations.ts';
-import { endSession, setSession } from '../cookies.ts';
-import { DEVICE_COOKIE } from '../devices.ts';
-import { addressOf } from '../requests.ts';
-import { COOKIE } from '../session.ts';
+import { addressOf } from '../http/requests.ts';
+import { endSession, setSession } from '../people/cookies.ts';
+import { DEVICE_COOKIE } from '../people/devices.ts';
+import { COOKIE } from '../people/session.ts';
 import { signInPage } from './layout.ts';
 import type { Site } from './site.ts';
 import { THEME_COOKIE, themeOf } from './theme.ts';

@@ -1,4 +1,4 @@
-import type { Store } from '../store.ts';
+import type { Store } from '../store/store.ts';
 import { type Reading, readRange } from './readings.ts';
 import { type Attributes, type Lines, ratesOf, valuesOf } from './series.ts';
 

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { html } from 'hono/html';
 import { ScoutError } from '../../support/errors.ts';
+import { createToken, listTokens, revokeToken, type TokenView } from '../enrol/tokens.ts';
 import type { Hub } from '../hub.ts';
-import type { Person } from '../session.ts';
-import type { Policy } from '../store.ts';
-import { createToken, listTokens, revokeToken, type TokenView } from '../tokens.ts';
+import type { Person } from '../people/session.ts';
+import type { Policy } from '../store/store.ts';
 import { serverUrl } from './fleet-page.ts';
 import { ago, left, type Markup } from './format.ts';
 import { choices, field, listTable, none, postForm, tag } from './parts.ts';

@@ -1,10 +1,10 @@
 import { html } from 'hono/html';
 import { ScoutError } from '../../support/errors.ts';
-import { param } from '../requests.ts';
+import { param } from '../http/requests.ts';
+import type { Person } from '../people/session.ts';
+import { addUser, changePassword, changeRole, removeUser, signOutEverywhere } from '../people/users.ts';
 import type { Registry } from '../servers.ts';
-import type { Person } from '../session.ts';
-import type { User } from '../store.ts';
-import { addUser, changePassword, changeRole, removeUser, signOutEverywhere } from '../users.ts';
+import type { User } from '../store/store.ts';
 import type { Markup } from './format.ts';
 import { choices, crumbs, field, listTable, postForm } from './parts.ts';
 import type { Site } from './site.ts';

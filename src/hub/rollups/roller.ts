@@ -1,7 +1,7 @@
-import type { Duty } from '../duty.ts';
-import type { Figure } from '../figures.ts';
+import type { Duty } from '../duties/duty.ts';
+import type { Figure } from '../duties/figures.ts';
 import type { Hub } from '../hub.ts';
-import { ROLLUP_MS, type Unrolled } from '../store-stream.ts';
+import { ROLLUP_MS, type Unrolled } from '../store/stream.ts';
 import { open, rollUp } from './rollup.ts';
 
 /** How long after its first heartbeat a stretch is rolled up, ms: its length, and two minutes for what comes late. */

@@ -1,7 +1,7 @@
 import { pack, unpack } from '../../protocol/frame.ts';
 import type { Heartbeat, Metric, Point } from '../../protocol/heartbeat.ts';
 import { HEARTBEAT_MAX_BYTES } from '../../protocol/wire.ts';
-import { ROLLUP_MS } from '../store-stream.ts';
+import { ROLLUP_MS } from '../store/stream.ts';
 
 /**
  * Most heartbeats opened for one roll-up, spread evenly: one every half a minute. Opening is what it costs, and the mean of

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../../src/hub/store/sqlite-store.ts';
 import { keyViewSchema } from '../../../src/protocol/servers.ts';
 import { faultOf } from '../../../src/support/chain.ts';
 import { tempFolder } from '../../hub/helpers.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { openapi } from '../../../src/hub/api/openapi.ts';
-import { createApp } from '../../../src/hub/app.ts';
-import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
+import { createApp } from '../../../src/hub/http/app.ts';
+import { SqliteStore } from '../../../src/hub/store/sqlite-store.ts';
 import { PATHS } from '../../../src/protocol/wire.ts';
 import { tempFolder } from '../helpers.ts';
 
@@ -52,7 +52,7 @@ describe('openapi', () => {
   });
 
   it('names no word that the hub never says', () => {
-    const said = readFileSync(new URL('../../../src/hub/problems.ts', import.meta.url), 'utf8');
+    const said = readFileSync(new URL('../../../src/hub/http/problems.ts', import.meta.url), 'utf8');
     const words = Object.values(document.paths).flatMap((item) =>
       Object.values(item).flatMap(({ responses }) => [...JSON.stringify(responses).matchAll(/\b[a-z]+_[a-z_]+\b/g)].map(([word]) => word)),
     );

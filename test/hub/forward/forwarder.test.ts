@@ -9,12 +9,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Forwarder } from '../../../src/hub/forward/forwarder.ts';
 import { Receiver } from '../../../src/hub/forward/receiver.ts';
 import type { Hub } from '../../../src/hub/hub.ts';
-import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../../src/hub/store/sqlite-store.ts';
 import { pack } from '../../../src/protocol/frame.ts';
 import { decodeRequest } from '../../exporters/decoder.ts';
 import { sampleHeartbeat } from '../../exporters/sample.ts';
 import { tempFolder } from '../helpers.ts';
-import { incoming, registered } from '../store-suite.ts';
+import { incoming, registered } from '../store/store-suite.ts';
 
 type Attributes = { key: string; value: { stringValue: string } }[];
 interface Request {

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
+import { Refusal } from '../../../src/hub/http/problems.ts';
 import { Failures } from '../../../src/hub/ingest/failures.ts';
-import { Refusal } from '../../../src/hub/problems.ts';
 import { ScoutError } from '../../../src/support/errors.ts';
 
 function failures() {

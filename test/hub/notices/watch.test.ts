@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Hub } from '../../../src/hub/hub.ts';
 import { Watch } from '../../../src/hub/notices/watch.ts';
 import { stateOf } from '../../../src/hub/servers.ts';
-import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
+import { SqliteStore } from '../../../src/hub/store/sqlite-store.ts';
 import { tempFolder } from '../helpers.ts';
-import { incoming, registered } from '../store-suite.ts';
+import { incoming, registered } from '../store/store-suite.ts';
 
 const START = 1_800_000_000_000;
 const GRACE_MS = 60_000;

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Hub } from '../../../src/hub/hub.ts';
 import { Webhook } from '../../../src/hub/notices/webhook.ts';
-import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
-import type { Notice } from '../../../src/hub/store-stream.ts';
+import { SqliteStore } from '../../../src/hub/store/sqlite-store.ts';
+import type { Notice } from '../../../src/hub/store/stream.ts';
 import { tempFolder } from '../helpers.ts';
 
 const never = new AbortController().signal;

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseExport, verifyAudit } from '../../../src/hub/audit.ts';
+import { parseExport, verifyAudit } from '../../../src/hub/audit/audit.ts';
 import { AUDIT_PAGE, viewAudit } from '../../../src/hub/pages/audit-view.ts';
-import type { AuditEntry } from '../../../src/hub/store.ts';
+import type { AuditEntry } from '../../../src/hub/store/store.ts';
 import { PlainBrowser } from './browser.ts';
 import { TestHub } from './setup.ts';
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addCredential } from '../../../src/hub/credentials.ts';
-import { keyUseOf } from '../../../src/hub/gate.ts';
-import { rotateKey } from '../../../src/hub/key-changes.ts';
+import { addCredential } from '../../../src/hub/credentials/credentials.ts';
+import { keyUseOf } from '../../../src/hub/http/gate.ts';
+import { rotateKey } from '../../../src/hub/keys/changes.ts';
+import { addUser } from '../../../src/hub/people/users.ts';
 import { hashKey } from '../../../src/hub/servers.ts';
-import { addUser } from '../../../src/hub/users.ts';
 import { fillServer, incoming } from '../../pages/fleet-data.ts';
 import { PASSWORD, TestHub } from './setup.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FILTERS, fleetUrl, PAGE_SIZE, parseFleetQuery, SORTS, viewFleet } from '../../../src/hub/pages/fleet.ts';
-import type { FleetRow } from '../../../src/hub/store.ts';
+import type { FleetRow } from '../../../src/hub/store/store.ts';
 
 const NOW = 10_000_000;
 const row = (name: string, age: number | null, more: Partial<FleetRow> = {}): FleetRow => ({

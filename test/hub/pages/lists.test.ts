@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addCredential } from '../../../src/hub/credentials.ts';
+import { addCredential } from '../../../src/hub/credentials/credentials.ts';
 import { addServer, hashKey, type Registry } from '../../../src/hub/servers.ts';
 import { PlainBrowser, secretIn } from './browser.ts';
 import { PASSWORD, TestHub } from './setup.ts';

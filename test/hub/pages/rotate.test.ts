@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addServer, hashKey, type Registry, showServer } from '../../../src/hub/servers.ts';
-import type { Policy } from '../../../src/hub/store.ts';
+import type { Policy } from '../../../src/hub/store/store.ts';
 import { FakeHost, fillServer, incoming } from '../../pages/fleet-data.ts';
 import { PlainBrowser, secretIn } from './browser.ts';
 import { TestHub } from './setup.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ABSOLUTE_MS, COOKIE, IDLE_MS } from '../../../src/hub/session.ts';
-import { addUser } from '../../../src/hub/users.ts';
+import { ABSOLUTE_MS, COOKIE, IDLE_MS } from '../../../src/hub/people/session.ts';
+import { addUser } from '../../../src/hub/people/users.ts';
 import { registryOf } from '../helpers.ts';
 import { cookieOf, csrfIn, ORIGIN, PASSWORD, TestHub } from './setup.ts';
 

@@ -2,11 +2,11 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { createApp } from '../../../src/hub/app.ts';
+import { createApp } from '../../../src/hub/http/app.ts';
 import type { Hub } from '../../../src/hub/hub.ts';
-import { COOKIE } from '../../../src/hub/session.ts';
-import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
-import { addUser } from '../../../src/hub/users.ts';
+import { COOKIE } from '../../../src/hub/people/session.ts';
+import { addUser } from '../../../src/hub/people/users.ts';
+import { SqliteStore } from '../../../src/hub/store/sqlite-store.ts';
 import { registryOf } from '../helpers.ts';
 
 export const PASSWORD = 'correct horse battery';

@@ -3,11 +3,11 @@ import type { Hub } from '../../../src/hub/hub.ts';
 import { readRange } from '../../../src/hub/pages/readings.ts';
 import { ratesOf } from '../../../src/hub/pages/series.ts';
 import { Roller } from '../../../src/hub/rollups/roller.ts';
-import { SqliteStore } from '../../../src/hub/sqlite-store.ts';
-import { ROLLUP_MS } from '../../../src/hub/store-stream.ts';
+import { SqliteStore } from '../../../src/hub/store/sqlite-store.ts';
+import { ROLLUP_MS } from '../../../src/hub/store/stream.ts';
 import { FakeHost, incoming } from '../../pages/fleet-data.ts';
 import { tempFolder } from '../helpers.ts';
-import { registered } from '../store-suite.ts';
+import { registered } from '../store/store-suite.ts';
 
 const START = Math.floor(1_800_000_000_000 / ROLLUP_MS) * ROLLUP_MS;
 const HOUR_MS = 3_600_000;
