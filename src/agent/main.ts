@@ -10,6 +10,7 @@ import { PRIMARY } from './deliveries.ts';
 import { KeyLog } from './key-log.ts';
 import { KnownSecrets } from './known-secrets.ts';
 import { Notifier } from './notify.ts';
+import { followLog } from './output.ts';
 import { signalReady } from './ready.ts';
 import { Signals } from './signals.ts';
 
@@ -34,7 +35,7 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
   const log = createLogger({
     level: config.log.level,
     format: config.log.format,
-    ...(config.log.file && { file: config.log.file }),
+    ...(config.log.file && { file: config.log.file, reopened: followLog(config.log.file) }),
     secrets: () => secrets.known,
   });
   for (const { code, message, remedy } of checked.problems) log.warn({ code, remedy }, message);

@@ -24,6 +24,8 @@ export interface LoggerOptions {
   format: 'auto' | 'json' | 'text';
   /** Log file, made with mode 0640; unset: standard error. Throws what open(2) says when it cannot be opened. */
   file?: string;
+  /** Called when that file was opened anew. */
+  reopened?: () => void;
   /** Every secret now in use; asked per line, so keep it cheap. */
   secrets: () => readonly string[];
   /** Where lines go in tests, in place of the file or standard error. */
@@ -37,7 +39,16 @@ const MOST_UNWRITTEN = 64 * 1024;
 
 /** A logger that writes synchronously, without threads, and lets no secret through. */
 export function createLogger(options: LoggerOptions): AgentLog {
-  const { level, format, file, secrets, sink, monotonic = () => process.uptime() * 1_000, env = process.env } = options;
+  const {
+    level,
+    format,
+    file,
+    reopened = () => {},
+    secrets,
+    sink,
+    monotonic = () => process.uptime() * 1_000,
+    env = process.env,
+  } = options;
   const terminal = !file && !sink && isatty(2);
   const journal = !file && !sink && isJournal(env.JOURNAL_STREAM);
   const show = { time: !journal, colour: terminal && !env.NO_COLOR };
@@ -78,7 +89,12 @@ export function createLogger(options: LoggerOptions): AgentLog {
     },
     stream,
   );
-  return wrap(logger, quiet, flood, file && target ? () => target.reopen() : () => {});
+  const reopen = (): void => {
+    if (!file) return;
+    target?.reopen();
+    reopened();
+  };
+  return wrap(logger, quiet, flood, reopen);
 }
 
 function wrap(logger: Logger, quiet: Logger, flood: Flood, reopen: () => void): AgentLog {
