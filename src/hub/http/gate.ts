@@ -95,7 +95,7 @@ export class Gate {
       return { fingerprint: fingerprintOfCredential(caller.credential), slot: 'current', previous_key_valid_until: null };
     const { server, key } = caller;
     const now = this.#hub.now();
-    // Its own end for a previous key; for the current one that of the others, of which there may be two (keys.ts, grace).
+    // Its own end for a previous key; for the current one that of the others, of which there may be two (keys/policies.ts, grace).
     const others = key.slot === 'previous' ? [key] : (await this.#hub.store.keys(server.id)).filter((one) => one.slot === 'previous');
     const until = Math.max(
       ...others.map((one) => (one.enabled && one.validUntil !== null && one.validUntil > now ? one.validUntil : 0)),
