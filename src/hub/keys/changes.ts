@@ -98,12 +98,18 @@ export async function rotateTo(
     if (isIn(keys, sha256, now)) return NOTHING;
     unlessMoved(name, keys, standing);
     const made = rowOf(server.id, sha256, now);
-    return { change: bringIn({ ...server, graceMs: graceMs ?? server.graceMs }, keys, made, now), about: [made] };
+    return { change: bringIn({ ...server, graceMs: graceMs ?? server.graceMs }, keys, made, now, inUse(keys, now)), about: [made] };
   });
   const made = after.find((one) => one.hash === sha256) as ServerKey;
   const others = before.filter((one) => one.id !== made.id).map((one) => fateOf(one, after));
   const ends = others.flatMap(({ until }) => until ?? []).sort();
   return { fingerprint: fingerprintOf(made), slot: made.slot, previous_key_valid_until: ends.at(-1) ?? null, others };
+}
+
+/** The previous key, where its agent has not taken over the current one yet: ending it would shut the agent out. */
+function inUse(keys: ServerKey[], now: number): ServerKey | undefined {
+  if (keys.some((one) => one.slot === 'current' && one.lastUsed !== null)) return undefined;
+  return keys.find((one) => one.slot === 'previous' && one.lastUsed !== null && works(one, now));
 }
 
 const NOTHING = { change: { put: [], drop: [] }, about: [] };

@@ -93,7 +93,7 @@ function rotateBody(details: ServerDetails, person: Person, now: number): Markup
   );
   const explained = {
     immediate: html`<p class="warning"><b>The old key is dead at once.</b> From that moment until the agent has the new key every heartbeat is refused. The agent keeps them and sends them later: nothing is lost, but the server will be shown as late or silent meanwhile.</p>`,
-    grace: html`<p>The new key works at once. The current one works beside it for the window below and ends by itself; an older one that still works ends now.</p>`,
+    grace: html`<p>The new key works at once. The current one works beside it for the window below and ends by itself; an older one ends now, unless it is the one that the agent still uses.</p>`,
     multi: html`<p>The new key works at once and is the current one. Every other key goes on working until you end it.</p>`,
   }[policy];
   return html`${crumbs(
