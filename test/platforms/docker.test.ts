@@ -120,6 +120,12 @@ describe.skipIf(against)(`the images${against ? ` (${against})` : ''}`, { timeou
     expect(processes).toBeGreaterThan(5);
   });
 
+  it('doctor speaks of the container, and names no tool that is not in it', () => {
+    const { checks } = JSON.parse(podman.try('exec', 'agent', 'scout-agent', 'doctor', '--json').stdout);
+    expect(checks.find(({ name }: { name: string }) => name === 'started by')).toMatchObject({ status: 'ok' });
+    expect(JSON.stringify(checks)).not.toMatch(/systemctl|--daemon|systemd-machine-id-setup/);
+  });
+
   it('a key that is written into the secret file is taken up, with the same process', async () => {
     const [before, { pid }] = [status().key.fingerprint, status()];
     const rotated = JSON.parse(hub('key', 'rotate', 'web-1', '--json'));
