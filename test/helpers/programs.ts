@@ -23,7 +23,7 @@ export interface Done {
 
 /** How a program is started: a script by this Node, and what is a program by itself as such. */
 const started = (program: string, args: string[]): [string, string[]] =>
-  /\.[jt]s$/.test(program) ? [process.execPath, [program, ...args]] : [program, args];
+  /\.m?[jt]s$/.test(program) ? [process.execPath, [program, ...args]] : [program, args];
 
 /** Runs one of the programs to its end. */
 export function run(
