@@ -2,8 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Job, layOut, type Places } from './layout.ts';
-import type { Program } from './programs.ts';
+import { debianPlaces, type Job, layOut } from './layout.ts';
 import { root } from './root.ts';
 import { maintainerScript } from './shell.ts';
 import { Tree } from './tree.ts';
@@ -22,7 +21,7 @@ export async function buildDeb(job: Job): Promise<string> {
   const { program, architecture, version, date, work, out, compression } = job;
   const tree = new Tree(work);
   tree.directory('', 0o755);
-  await layOut(tree, job, placesOf(program));
+  await layOut(tree, job, debianPlaces(program.name));
   tree.gzip(`usr/share/doc/${program.name}/changelog.Debian.gz`, changelog(program.name, version, date));
   tree.copy(join(root, `packaging/deb/${program.name}.lintian-overrides`), `usr/share/lintian/overrides/${program.name}`);
   const files = tree.files();
@@ -45,18 +44,6 @@ export async function buildDeb(job: Job): Promise<string> {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(date) },
   });
   return path;
-}
-
-function placesOf({ name }: Program): Places {
-  return {
-    prefix: 'usr/',
-    home: `lib/${name}`,
-    findHome: `home=/usr/lib/${name}`,
-    zsh: 'share/zsh/vendor-completions',
-    licences: `share/doc/${name}`,
-    copyright: 'copyright',
-    commonLicences: true,
-  };
 }
 
 function control({ program, architecture, version }: Job, size: number): string {

@@ -96,3 +96,16 @@ export async function layOut(tree: Tree, contents: Contents, places: Places): Pr
   tree.gzip(`${docs}/changelog.gz`, readFileSync(join(root, 'CHANGELOG.md'), 'utf8'));
   for (const page of readdirSync(join(root, 'docs'))) if (page.endsWith('.md')) tree.copy(join(root, 'docs', page), `${docs}/${page}`);
 }
+
+/** Where Debian wants what a program is made of. */
+export function debianPlaces(name: string): Places {
+  return {
+    prefix: 'usr/',
+    home: `lib/${name}`,
+    findHome: `home=/usr/lib/${name}`,
+    zsh: 'share/zsh/vendor-completions',
+    licences: `share/doc/${name}`,
+    copyright: 'copyright',
+    commonLicences: true,
+  };
+}

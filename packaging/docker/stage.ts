@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bundle } from '../../scripts/build.ts';
-import { layOut, type Places } from '../layout.ts';
+import { debianPlaces, layOut } from '../layout.ts';
 import { ARCHITECTURES, type Architecture, preparedNode } from '../node.ts';
 import { PROGRAMS } from '../programs.ts';
 import { root, sourceDate } from '../root.ts';
@@ -26,7 +26,7 @@ for (const program of PROGRAMS) {
   const { name } = program;
   const whole = new Tree(join(out, 'whole'));
   whole.directory('');
-  await layOut(whole, { program, architecture, version, date, bundles, libraries: inside[program.bundle], node }, placesOf(name));
+  await layOut(whole, { program, architecture, version, date, bundles, libraries: inside[program.bundle], node }, debianPlaces(name));
   // Units, manual and completion are for hosts.
   const image = new Tree(join(out, program.bundle));
   image.directory('');
@@ -48,15 +48,3 @@ for (const program of PROGRAMS) {
 
 // What it was made of is no part of it, and need not be kept as a layer.
 for (const name of ['dist', 'nodes']) rmSync(join(out, name), { recursive: true, force: true });
-
-function placesOf(name: string): Places {
-  return {
-    prefix: 'usr/',
-    home: `lib/${name}`,
-    findHome: `home=/usr/lib/${name}`,
-    zsh: 'share/zsh/vendor-completions',
-    licences: `share/doc/${name}`,
-    copyright: 'copyright',
-    commonLicences: true,
-  };
-}

@@ -1,32 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openToRead, verifyOutbox } from '../../src/delivery/inspect.ts';
 import { beat, drain, openSpool } from '../delivery/support.ts';
+import { mountSmallDisk } from '../helpers/small-disk.ts';
 
 const folder = mkdtempSync(join(os.tmpdir(), 'scout-disk-'));
 const disk = join(folder, 'disk');
 
-/** Mounts an ext4 of 8 MiB; says why not where that is not possible. */
-function mountSmall(): string | undefined {
-  if (process.getuid?.() !== 0) return 'only root can mount a small file system';
-  try {
-    const image = join(folder, 'image');
-    const file = openSync(image, 'w');
-    ftruncateSync(file, 8 * 2 ** 20);
-    closeSync(file);
-    execFileSync('mkfs.ext4', ['-q', '-m', '0', image], { stdio: 'pipe' });
-    mkdirSync(disk);
-    execFileSync('mount', ['-o', 'loop', image, disk], { stdio: 'pipe' });
-    return undefined;
-  } catch (error) {
-    return `no small file system can be mounted here: ${String(error).split('\n')[0]}`;
-  }
-}
-
-const reason = mountSmall();
+const reason = mountSmallDisk(disk, 8);
 if (reason) process.stdout.write(`Skipped: ${reason}\n`);
 const mount = (option: string) => execFileSync('mount', ['-o', `remount,${option}`, disk], { stdio: 'pipe' });
 

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { AGENT, Bench, HUB, Running, run } from '../helpers/programs.ts';
+import { mountSmallDisk } from '../helpers/small-disk.ts';
 import { Fleet } from './fleet.ts';
 
 const CLIENTS = 8;
@@ -12,24 +13,7 @@ const CLIENTS = 8;
 const bench = new Bench();
 const disk = join(bench.folder, 'disk');
 
-/** Mounts an ext4 of 48 MiB; says why not where that is not possible. */
-function mountSmall(): string | undefined {
-  if (process.getuid?.() !== 0) return 'only root can mount a small file system';
-  try {
-    const image = join(bench.folder, 'image');
-    const file = openSync(image, 'w');
-    ftruncateSync(file, 48 * 2 ** 20);
-    closeSync(file);
-    execFileSync('mkfs.ext4', ['-q', '-m', '0', image], { stdio: 'pipe' });
-    mkdirSync(disk);
-    execFileSync('mount', ['-o', 'loop', image, disk], { stdio: 'pipe' });
-    return undefined;
-  } catch (error) {
-    return `no small file system can be mounted here: ${String(error).split('\n')[0]}`;
-  }
-}
-
-const reason = mountSmall();
+const reason = mountSmallDisk(disk, 48);
 if (reason) process.stdout.write(`Skipped: ${reason}\n`);
 
 describe.skipIf(reason !== undefined)('a hub whose disk is full', () => {

@@ -5,8 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { addServer } from '../../src/hub/servers.ts';
 import { DEFAULT_ORGANISATION } from '../../src/hub/store/records.ts';
+import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import type { Store } from '../../src/hub/store/store.ts';
 import { PATHS } from '../../src/protocol/wire.ts';
+import type { Bench } from '../helpers/programs.ts';
 import { heartbeat, packed } from '../hub/helpers.ts';
 
 const BATCH = 5;
@@ -48,6 +50,15 @@ export class Fleet {
   constructor(port: number, ca: string) {
     this.#port = port;
     this.#ca = ca;
+  }
+
+  /** A fleet of `count` clients of a bench's hub, each with a server that is registered there. */
+  static async on(bench: Bench, count: number): Promise<Fleet> {
+    const fleet = new Fleet(bench.port, bench.ca);
+    const store = SqliteStore.open(bench.data);
+    await fleet.register(store, count);
+    await store.close();
+    return fleet;
   }
 
   /** Registers a server for each of `count` clients. */

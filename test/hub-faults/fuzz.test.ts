@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { PATHS } from '../../src/protocol/wire.ts';
 import { Bench } from '../helpers/programs.ts';
 import { heartbeat, lineOf, packed } from '../hub/helpers.ts';
@@ -26,10 +25,7 @@ let key: string;
 beforeAll(async () => {
   bench = new Bench();
   await bench.startHub();
-  fleet = new Fleet(bench.port, bench.ca);
-  const store = SqliteStore.open(bench.data);
-  await fleet.register(store, CLIENTS + 1);
-  await store.close();
+  fleet = await Fleet.on(bench, CLIENTS + 1);
   // The last one's key is for the attacks: its books are no concern.
   key = fleet.clients.pop()?.key as string;
   fleet.start(20);

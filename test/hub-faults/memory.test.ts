@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { reading } from '../../bench/lib.ts';
-import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { Bench, freePort, HUB, Running } from '../helpers/programs.ts';
 import { heartbeat, packed } from '../hub/helpers.ts';
 import { closed, Fleet } from './fleet.ts';
@@ -31,10 +30,7 @@ beforeAll(async () => {
 afterAll(() => bench.close());
 
 it('memory under load stays where it is', { timeout: 180_000 }, async () => {
-  const fleet = new Fleet(bench.port, bench.ca);
-  const store = SqliteStore.open(bench.data);
-  await fleet.register(store, CLIENTS);
-  await store.close();
+  const fleet = await Fleet.on(bench, CLIENTS);
   // The same again and again: all that is done for a heartbeat is done, and the database with its cache does not grow.
   const body = packed([heartbeat({ instance: randomUUID() })]);
   const resident: number[] = [];

@@ -18,10 +18,7 @@ let fleet: Fleet;
 beforeAll(async () => {
   bench = new Bench();
   await bench.startHub();
-  fleet = new Fleet(bench.port, bench.ca);
-  const store = SqliteStore.open(bench.data);
-  await fleet.register(store, CLIENTS);
-  await store.close();
+  fleet = await Fleet.on(bench, CLIENTS);
 });
 afterAll(() => bench.close());
 

@@ -14,37 +14,22 @@ const ROLES: readonly string[] = ['admin', 'member'] satisfies User['role'][];
 export function verb(program: Command): void {
   const user = program.command('user').description('people who may sign in');
 
-  const adding = user
-    .command('add <name>')
-    .description('add a person; the password comes from a prompt or from stdin')
-    .requiredOption('--role <role>', 'admin or member');
-  withRegistryOptions(adding).option('--json', 'one JSON document').action(add);
-  example(adding, 'scout-hub user add ada --role admin');
-
-  const listing = user.command('list').description('who may sign in');
-  withRegistryOptions(listing).option('--json', 'one JSON document').action(list);
-  example(listing, 'scout-hub user list');
-
-  const password = user
-    .command('password <name>')
-    .description('give a person another password, from a prompt or from stdin; ends their sessions');
-  withRegistryOptions(password).option('--json', 'one JSON document').action(change);
-  example(password, 'scout-hub user password ada');
-
-  const role = user
-    .command('role <name>')
-    .description('make a person an admin or a member')
-    .requiredOption('--role <role>', 'admin or member');
-  withRegistryOptions(role).option('--json', 'one JSON document').action(changeOfRole);
-  example(role, 'scout-hub user role ada --role member');
-
-  const ending = user.command('sign-out <name>').description('end every session of a person');
-  withRegistryOptions(ending).option('--json', 'one JSON document').action(signOut);
-  example(ending, 'scout-hub user sign-out ada');
-
-  const removing = user.command('remove <name>').description('let a person sign in no more; ends their sessions');
-  withRegistryOptions(removing).option('--json', 'one JSON document').action(remove);
-  example(removing, 'scout-hub user remove ada');
+  const make = (usage: string, text: string, shown: string) => {
+    const command = withRegistryOptions(user.command(usage).description(text)).option('--json', 'one JSON document');
+    return example(command, `scout-hub user ${shown}`);
+  };
+  make('add <name>', 'add a person; the password comes from a prompt or from stdin', 'add ada --role admin')
+    .requiredOption('--role <role>', 'admin or member')
+    .action(add);
+  make('list', 'who may sign in', 'list').action(list);
+  make('password <name>', 'give a person another password, from a prompt or from stdin; ends their sessions', 'password ada').action(
+    change,
+  );
+  make('role <name>', 'make a person an admin or a member', 'role ada --role member')
+    .requiredOption('--role <role>', 'admin or member')
+    .action(changeOfRole);
+  make('sign-out <name>', 'end every session of a person', 'sign-out ada').action(signOut);
+  make('remove <name>', 'let a person sign in no more; ends their sessions', 'remove ada').action(remove);
 }
 
 async function add(name: string, options: Options & { role: string }): Promise<void> {
