@@ -6,6 +6,7 @@ export default defineConfig({
     // Real processes, TLS and SQLite on two cores: generous, because a slow machine must not fail a right program.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000, interval: 20 } },
     globalSetup: 'test/helpers/global.ts',
     pool: 'forks',
     maxWorkers: 2,

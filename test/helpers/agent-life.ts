@@ -46,6 +46,10 @@ export function exposed(pid: number): string {
   return `${readFileSync(`/proc/${pid}/cmdline`, 'latin1')}\n${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
 }
 
+/** Numbers of the processes that a process has started and not yet buried. */
+export const childrenOf = (pid: number): number[] =>
+  (readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').match(/\d+/g) ?? []).map(Number);
+
 /** Whether a process of this number runs; one that has ended and that nobody has asked about yet does not. */
 export function alive(pid: number): boolean {
   try {
