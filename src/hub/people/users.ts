@@ -22,20 +22,20 @@ export async function addUser(hub: Registry, name: string, role: User['role'], p
 /** Gives a person another password, and ends their sessions. Throws HUB_PASSWORD_WEAK, HUB_USER_UNKNOWN. */
 export async function changePassword(hub: Registry, name: string, password: string): Promise<User> {
   unlessWeak(password);
-  const user = { ...(await knownUser(hub, name)), passwordHash: await hashPassword(password) };
-  const changed = await hub.store.changeUser(user, entryFor(hub, 'user.password', `user:${name}`, {}));
+  const { id } = await knownUser(hub, name);
+  const change = { passwordHash: await hashPassword(password) };
+  const changed = await hub.store.changeUser(id, change, entryFor(hub, 'user.password', `user:${name}`, {}));
   if (!changed) throw unknown(name);
-  return user;
+  return changed;
 }
 
 /** Gives a person another role, from their next request on. Throws HUB_USER_UNKNOWN, HUB_USER_LAST. */
 export async function changeRole(hub: Registry, name: string, role: User['role']): Promise<User> {
   const user = await knownUser(hub, name);
   if (user.role === role) return user;
-  await unlessLast(hub, user);
-  const other = { ...user, role };
-  if (!(await hub.store.changeUser(other, entryFor(hub, 'user.role', `user:${name}`, { role })))) throw unknown(name);
-  return other;
+  const changed = await hub.store.changeUser(user.id, { role }, entryFor(hub, 'user.role', `user:${name}`, { role }));
+  if (!changed) throw unknown(name);
+  return changed;
 }
 
 /** Ends every session of a person; how many there were. Throws HUB_USER_UNKNOWN. */
@@ -49,7 +49,6 @@ export async function signOutEverywhere(hub: Registry, name: string): Promise<nu
 /** Forgets a person, whose sessions end. Throws HUB_USER_UNKNOWN, HUB_USER_LAST. */
 export async function removeUser(hub: Registry, name: string): Promise<User> {
   const user = await knownUser(hub, name);
-  await unlessLast(hub, user);
   if (!(await hub.store.removeUser(user.id, entryFor(hub, 'user.remove', `user:${name}`, {})))) throw unknown(name);
   return user;
 }
@@ -58,11 +57,6 @@ async function knownUser(hub: Registry, name: string): Promise<User> {
   const user = await hub.store.userByName(name);
   if (user?.org !== hub.org) throw unknown(name);
   return user;
-}
-
-async function unlessLast(hub: Registry, { name, role }: User): Promise<void> {
-  const admins = (await hub.store.users(hub.org)).filter((one) => one.role === 'admin');
-  if (role === 'admin' && admins.length === 1) throw new ScoutError('HUB_USER_LAST', { name });
 }
 
 // What has the form of a key may be one that was pasted by mistake.

@@ -45,6 +45,7 @@ import type {
   Store,
   Token,
   User,
+  UserChange,
 } from './store.ts';
 
 /**
@@ -239,8 +240,8 @@ export class PostgresStore extends PostgresStreamStore implements Store {
     return this.#database.transaction((sql) => addUser(sql, user, audit));
   }
 
-  changeUser(user: User, audit?: AuditEntry) {
-    return this.#database.transaction((sql) => changeUser(sql, user, audit));
+  changeUser(id: string, change: UserChange, audit?: AuditEntry) {
+    return this.#database.transaction((sql) => changeUser(sql, id, change, audit));
   }
 
   removeUser(id: string, audit?: AuditEntry) {

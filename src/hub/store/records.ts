@@ -226,6 +226,9 @@ export interface User {
   passwordHash: string;
 }
 
+/** What of a person may become another, by itself: somebody else may change the rest at the same moment. */
+export type UserChange = Partial<Pick<User, 'role' | 'passwordHash'>>;
+
 export interface Session {
   /** SHA-256 of the cookie's value. */
   hash: string;

@@ -31,6 +31,7 @@ import type {
   Store,
   Token,
   User,
+  UserChange,
 } from './store.ts';
 
 /**
@@ -225,8 +226,8 @@ export class SqliteStore extends SqliteStreamStore implements Store {
     this.#people.add(user, audit);
   }
 
-  async changeUser(user: User, audit?: AuditEntry): Promise<boolean> {
-    return this.#people.change(user, audit);
+  async changeUser(id: string, change: UserChange, audit?: AuditEntry): Promise<User | undefined> {
+    return this.#people.change(id, change, audit);
   }
 
   async removeUser(id: string, audit?: AuditEntry): Promise<boolean> {

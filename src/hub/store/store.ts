@@ -18,6 +18,7 @@ import type {
   Session,
   Token,
   User,
+  UserChange,
 } from './records.ts';
 import type { StreamStore } from './stream.ts';
 
@@ -124,9 +125,12 @@ export interface Store extends StreamStore {
 
   /** Throws HUB_USER_EXISTS for a name that is taken. */
   addUser(user: User, audit?: AuditEntry): Promise<void>;
-  /** Another password or role; with another password all their sessions end. False when there is no such person. */
-  changeUser(user: User, audit?: AuditEntry): Promise<boolean>;
-  /** Their sessions end with them. False when there is no such person. */
+  /**
+   * Another password or role, what is not named stays; with another password all their sessions end. The person as they
+   * are now, undefined when there is no such one. Throws HUB_USER_LAST.
+   */
+  changeUser(id: string, change: UserChange, audit?: AuditEntry): Promise<User | undefined>;
+  /** Their sessions end with them. False when there is no such person. Throws HUB_USER_LAST. */
   removeUser(id: string, audit?: AuditEntry): Promise<boolean>;
   users(org: string): Promise<User[]>;
   userByName(name: string): Promise<User | undefined>;

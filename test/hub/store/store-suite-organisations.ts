@@ -120,15 +120,18 @@ export function describeOrganisations(store: () => Store): void {
     it('change their password, which ends their sessions, and go', async () => {
       const ann = user(DEFAULT_ORGANISATION, 'ann');
       await store().addUser(ann);
+      await store().addUser(user(DEFAULT_ORGANISATION, 'bob'));
       const open = async () => {
         const session = { hash: hash(), userId: ann.id, createdAt: 1, lastSeen: 1 };
         await store().addSession(session);
         return session.hash;
       };
       const first = await open();
-      expect(await store().changeUser({ ...ann, role: 'member' })).toBe(true);
+      expect(await store().changeUser(ann.id, { role: 'member' })).toEqual({ ...ann, role: 'member' });
       expect(await store().session(first)).toMatchObject({ user: { role: 'member' } });
-      expect(await store().changeUser({ ...ann, passwordHash: 'y' }, entry(DEFAULT_ORGANISATION, 'user.password'))).toBe(true);
+      const changed = await store().changeUser(ann.id, { passwordHash: 'y' }, entry(DEFAULT_ORGANISATION, 'user.password'));
+      // Whoever is made a member while another password is being hashed stays one.
+      expect(changed).toEqual({ ...ann, role: 'member', passwordHash: 'y' });
       expect(await store().session(first)).toBeUndefined();
       expect(await store().userByName('ann')).toMatchObject({ passwordHash: 'y' });
       const [second, third] = [await open(), await open()];
@@ -138,9 +141,25 @@ export function describeOrganisations(store: () => Store): void {
       const fourth = await open();
       expect(await store().removeUser(ann.id, entry(DEFAULT_ORGANISATION, 'user.remove'))).toBe(true);
       expect(await store().removeUser(ann.id)).toBe(false);
-      expect(await store().changeUser(ann)).toBe(false);
+      expect(await store().changeUser(ann.id, { role: 'admin' })).toBeUndefined();
       expect(await store().session(fourth)).toBeUndefined();
       expect((await store().auditTrail(DEFAULT_ORGANISATION, 1, 9)).map(({ action }) => action)).toEqual(['user.password', 'user.remove']);
+    });
+
+    it('keep one admin an organisation, whoever asks at once', async () => {
+      const acme = await add('acme');
+      const [ann, bob, eve] = [user(acme, 'ann'), user(acme, 'bob'), { ...user(acme, 'eve'), role: 'member' as const }];
+      for (const one of [ann, bob, eve, user(DEFAULT_ORGANISATION, 'zoe')]) await store().addUser(one);
+      const last = { code: 'HUB_USER_LAST' };
+      const both = await Promise.allSettled([store().removeUser(ann.id), store().changeUser(bob.id, { role: 'member' })]);
+      expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      expect(both.find(({ status }) => status === 'rejected')).toMatchObject({ reason: last });
+      const [left] = (await store().users(acme)).filter(({ role }) => role === 'admin') as [User];
+      await expect(store().removeUser(left.id, entry(acme, 'user.remove'))).rejects.toMatchObject(last);
+      await expect(store().changeUser(left.id, { role: 'member' }, entry(acme, 'user.role'))).rejects.toMatchObject(last);
+      expect(await store().changeUser(left.id, { passwordHash: 'y' })).toMatchObject({ role: 'admin', passwordHash: 'y' });
+      expect(await store().removeUser(eve.id)).toBe(true);
+      expect((await store().auditTrail(acme, 1, 9)).map(({ action }) => action)).not.toContain('user.role');
     });
   });
 }

@@ -1,4 +1,5 @@
-import type { AuditEntry, Session, User } from '../store.ts';
+import { unlessLastAdmin } from '../last-admin.ts';
+import type { AuditEntry, Session, User, UserChange } from '../store.ts';
 import { appendAudit } from './audit.ts';
 import type { Row, Sql } from './client.ts';
 import { unlessTaken } from './faults.ts';
@@ -14,21 +15,37 @@ export async function addUser(sql: Sql, { id, org, name, role, passwordHash }: U
   await appendAudit(sql, audit);
 }
 
-/** Writes a person's role and password, in the caller's transaction; another password ends their sessions. False: there is none. */
-export async function changeUser(sql: Sql, { id, name, role, passwordHash }: User, audit?: AuditEntry): Promise<boolean> {
-  const [before] = await sql`SELECT password_hash FROM users WHERE id = ${id} AND name = ${name} FOR UPDATE`;
-  if (!before) return false;
-  await sql`UPDATE users SET role = ${role}, password_hash = ${passwordHash} WHERE id = ${id}`;
-  if (before.password_hash !== passwordHash) await removeSessions(sql, id);
+/**
+ * Gives a person another role or password, in the caller's transaction; another password ends their sessions. Undefined:
+ * there is none. Throws HUB_USER_LAST.
+ */
+export async function changeUser(sql: Sql, id: string, change: UserChange, audit?: AuditEntry): Promise<User | undefined> {
+  const people = await lockWithAdmins(sql, id);
+  const before = people.find((one) => one.id === id);
+  if (!before) return undefined;
+  const user = { ...before, ...change };
+  if (user.role !== 'admin') unlessLastAdmin(before, people);
+  await sql`UPDATE users SET role = ${user.role}, password_hash = ${user.passwordHash} WHERE id = ${id}`;
+  if (before.passwordHash !== user.passwordHash) await removeSessions(sql, id);
+  await appendAudit(sql, audit);
+  return user;
+}
+
+/** Removes a person with their line, in the caller's transaction; false when there is no such person. Throws HUB_USER_LAST. */
+export async function removeUser(sql: Sql, id: string, audit?: AuditEntry): Promise<boolean> {
+  const people = await lockWithAdmins(sql, id);
+  const user = people.find((one) => one.id === id);
+  if (!user) return false;
+  unlessLastAdmin(user, people);
+  await sql`DELETE FROM users WHERE id = ${id}`;
   await appendAudit(sql, audit);
   return true;
 }
 
-/** Removes a person with their line, in the caller's transaction; false when there is no such person. */
-export async function removeUser(sql: Sql, id: string, audit?: AuditEntry): Promise<boolean> {
-  if ((await sql`DELETE FROM users WHERE id = ${id}`).count !== 1) return false;
-  await appendAudit(sql, audit);
-  return true;
+/** A person and the admins of their organisation, locked: in one order, so that two who ask at once wait and do not die of it. */
+async function lockWithAdmins(sql: Sql, id: string): Promise<User[]> {
+  const org = sql`SELECT org FROM users WHERE id = ${id}`;
+  return (await sql`SELECT * FROM users WHERE org = (${org}) AND (role = 'admin' OR id = ${id}) ORDER BY id FOR UPDATE`).map(userOf);
 }
 
 export async function users(sql: Sql, org: string): Promise<User[]> {

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { AuditEntry, Session, User } from '../store.ts';
+import { unlessLastAdmin } from '../last-admin.ts';
+import type { AuditEntry, Session, User, UserChange } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { transaction, unlessTaken } from './transaction.ts';
 
@@ -12,6 +13,7 @@ export class People {
   readonly #add: StatementSync;
   readonly #all: StatementSync;
   readonly #byName: StatementSync;
+  readonly #byId: StatementSync;
   readonly #addSession: StatementSync;
   readonly #session: StatementSync;
   readonly #touch: StatementSync;
@@ -27,6 +29,7 @@ export class People {
     this.#add = database.prepare('INSERT INTO users (id, org, name, role, password_hash) VALUES (?, ?, ?, ?, ?)');
     this.#all = database.prepare(`SELECT ${user} FROM users AS u WHERE u.org = ? ORDER BY u.name`);
     this.#byName = database.prepare(`SELECT ${user} FROM users AS u WHERE u.name = ?`);
+    this.#byId = database.prepare(`SELECT ${user} FROM users AS u WHERE u.id = ?`);
     this.#addSession = database.prepare('INSERT INTO sessions VALUES (?, ?, ?, ?)');
     this.#session = database.prepare(`SELECT ${user}, x.* FROM sessions AS x JOIN users AS u ON u.id = x.user WHERE x.hash = ?`);
     this.#touch = database.prepare('UPDATE sessions SET last_seen = ? WHERE hash = ?');
@@ -44,23 +47,37 @@ export class People {
     });
   }
 
-  change(user: User, audit?: AuditEntry): boolean {
+  change(id: string, change: UserChange, audit?: AuditEntry): User | undefined {
     return transaction(this.#database, () => {
-      const before = this.byName(user.name);
-      if (before?.id !== user.id) return false;
-      this.#change.run(user.role, user.passwordHash, user.id);
-      if (before.passwordHash !== user.passwordHash) this.#removeAll.run(user.id);
+      const before = this.#known(id);
+      if (!before) return undefined;
+      const user = { ...before, ...change };
+      if (user.role !== 'admin') this.#unlessLast(before);
+      this.#change.run(user.role, user.passwordHash, id);
+      if (before.passwordHash !== user.passwordHash) this.#removeAll.run(id);
       this.#audit.append(audit);
-      return true;
+      return user;
     });
   }
 
   remove(id: string, audit?: AuditEntry): boolean {
     return transaction(this.#database, () => {
-      if (this.#drop.run(id).changes !== 1) return false;
+      const user = this.#known(id);
+      if (!user) return false;
+      this.#unlessLast(user);
+      this.#drop.run(id);
       this.#audit.append(audit);
       return true;
     });
+  }
+
+  #known(id: string): User | undefined {
+    const row = this.#byId.get(id);
+    return row && userOf(row);
+  }
+
+  #unlessLast(user: User): void {
+    unlessLastAdmin(user, this.all(user.org));
   }
 
   all(org: string): User[] {
