@@ -97,7 +97,7 @@ export const HUB_ERRORS = {
   HUB_KEY_POLICY: row(
     EXIT.failed,
     'server `{name}` has the policy {policy}, under which this cannot be done: {detail}',
-    'Use `scout-hub key rotate {name}`, or change it: scout-hub server change {name} --policy multi',
+    'Use `scout-hub key rotate {name}`, or change it: scout-hub server change {name} --policy {wanted}',
   ),
   HUB_KEY_MOVED: row(
     EXIT.failed,

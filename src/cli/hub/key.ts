@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Fate, OneKey } from '../../hub/keys/changes.ts';
 import { out } from '../output.ts';
 import { example } from '../program.ts';
-import { type Where, withRegistry, withRegistryOptions } from './common.ts';
+import { durationOption, type Where, withRegistry, withRegistryOptions } from './common.ts';
 import { keyTable } from './text.ts';
 
 interface Options extends Where {
@@ -20,9 +20,9 @@ export function verb(program: Command): void {
     return example(command, `scout-hub key ${shown}`);
   };
   const force = 'also the last key that works';
-  add('rotate <server>', 'make a new key, printed once; the server\u2019s policy says what becomes of the old one', 'rotate web-1').action(
-    rotate,
-  );
+  add('rotate <server>', 'make a new key, printed once; the server\u2019s policy says what becomes of the old one', 'rotate web-1')
+    .option('--grace <duration>', 'how long the old key stays good this once, under `grace`; 0s retires it at once')
+    .action(rotate);
   add('retire <server>', 'end the previous keys at once', 'retire web-1').action(retire);
   add('list <server>', 'the keys of one server, by fingerprint', 'list web-1').action(list);
   add('add <server>', 'make a key beside the others (policy multi), printed once', 'add web-1 --name spare')
@@ -43,9 +43,10 @@ async function list(name: string, options: Options): Promise<void> {
   out.line(keyTable(keys, now()));
 }
 
-async function rotate(name: string, options: Options): Promise<void> {
+async function rotate(name: string, { grace, ...options }: Options & { grace?: string }): Promise<void> {
+  const graceMs = grace === undefined ? undefined : durationOption('--grace', grace);
   const { rotateKey } = await changes();
-  const { others, ...made } = await withRegistry(options, (hub) => rotateKey(hub, name));
+  const { others, ...made } = await withRegistry(options, (hub) => rotateKey(hub, name, { graceMs }));
   if (options.json) return out.json(made);
   out.line(made.key);
   out.note(`Above is the new key of ${name}, shown this once (fingerprint ${made.fingerprint}).`);

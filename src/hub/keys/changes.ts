@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { ScoutError } from '../../support/errors.ts';
 import { entryFor, fingerprintOf, hashKey, keyView, known, type Registry, rfc3339 } from '../servers.ts';
 import type { AuditEntry, Ending, Server, ServerKey, Slot } from '../store/store.ts';
-import { add, bringIn, type Change, changed, enable, find, remove, rename, retirePrevious, works } from './policies.ts';
+import { add, bringIn, type Change, changed, enable, find, remove, rename, retirePrevious, unlessGrace, works } from './policies.ts';
 
 /** A key that was made here, and what became of the others. */
 export interface MadeKey {
@@ -78,7 +78,7 @@ function unlessMoved(name: string, keys: ServerKey[], standing: string[] | undef
   if (standing && now.join() !== standing.toSorted().join()) throw new ScoutError('HUB_KEY_MOVED', { name });
 }
 
-/** Makes a new key, and ends the others as the server's policy says. Throws HUB_SERVER_UNKNOWN, HUB_KEY_MOVED. */
+/** Makes a new key, and ends the others as the server's policy says. Throws HUB_SERVER_UNKNOWN, HUB_KEY_MOVED, HUB_KEY_POLICY. */
 export async function rotateKey(hub: Registry, name: string, options: RotateOptions = {}): Promise<MadeKey & { others: Fate[] }> {
   const key = randomBytes(32).toString('hex');
   return { key, ...(await rotateTo(hub, name, hashKey(key), options)) };
@@ -97,6 +97,7 @@ export async function rotateTo(
   const { before, after } = await change(hub, name, 'key.rotate', (keys, server, now) => {
     if (isIn(keys, sha256, now)) return NOTHING;
     unlessMoved(name, keys, standing);
+    if (graceMs !== undefined) unlessGrace(server);
     const made = rowOf(server.id, sha256, now);
     return { change: bringIn({ ...server, graceMs: graceMs ?? server.graceMs }, keys, made, now, inUse(keys, now)), about: [made] };
   });

@@ -1,5 +1,5 @@
 import { ScoutError } from '../../support/errors.ts';
-import type { Edit, Server, ServerKey } from '../store/store.ts';
+import type { Edit, Policy, Server, ServerKey } from '../store/store.ts';
 
 /*
  * What each policy makes of a server's keys, as pure decisions over the rows there are: the routes and the command line
@@ -116,8 +116,16 @@ function unlessNamed(server: Ruled, keys: ServerKey[], { id, name }: ServerKey):
 const isName = (text: string): boolean => /^[\p{L}\p{N}][\p{L}\p{N}._:@-]{0,62}$/u.test(text);
 
 function onlyMulti({ name, policy }: Ruled, what: string): void {
-  if (policy !== 'multi') throw new ScoutError('HUB_KEY_POLICY', { name, policy, detail: `${what} under multi only` });
+  if (policy !== 'multi') throw wrongPolicy(name, policy, what, 'multi');
 }
+
+/** Throws HUB_KEY_POLICY where a window is given to a server whose policy has none: silently it would end no key, or all. */
+export function unlessGrace({ name, policy }: Ruled): void {
+  if (policy !== 'grace') throw wrongPolicy(name, policy, 'a key has a window', 'grace');
+}
+
+const wrongPolicy = (name: string, policy: Policy, what: string, wanted: Policy): ScoutError =>
+  new ScoutError('HUB_KEY_POLICY', { name, policy, wanted, detail: `${what} under ${wanted} only` });
 
 /** Of a server none of whose keys works there is nothing to protect. */
 function unlessLast({ name }: Ruled, keys: ServerKey[], change: Change, now: number): Change {

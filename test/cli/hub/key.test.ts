@@ -49,6 +49,14 @@ describe('key rotate', () => {
     expect(await json('key', 'retire', 'g')).toEqual({ retired: [] });
     expect((await scoutHub(['key', 'retire', 'g', ...data])).stdout).toBe('g has no previous key.\n');
     await refused('HUB_KEY_POLICY', 1, 'key', 'add', 'g');
+    const once = await json('key', 'rotate', 'g', '--grace', '30m');
+    const [before] = await json('key', 'list', 'g');
+    expect(before).toMatchObject({ fingerprint: made.fingerprint, valid_until: once.previous_key_valid_until });
+    expect(Date.parse(before.valid_until) - Date.now()).toBeLessThanOrEqual(30 * 60_000);
+    expect(await json('key', 'rotate', 'g', '--grace', '0s')).toMatchObject({ previous_key_valid_until: null });
+    expect(await json('key', 'list', 'g')).toHaveLength(1);
+    await refused('USAGE', 64, 'key', 'rotate', 'g', '--grace', 'soon');
+    await refused('HUB_KEY_POLICY', 1, 'key', 'rotate', 'i', '--grace', '0s');
     await refused('HUB_SERVER_UNKNOWN', 1, 'key', 'rotate', 'none');
   });
 });
