@@ -37,13 +37,14 @@ export const HUB_ERRORS = {
   ),
   HUB_USER_NAME: row(EXIT.usage, 'this is not a name for a user', 'Use up to 128 letters, digits and . _ @ -, a letter or digit first.'),
   HUB_DATA: row(EXIT.failed, 'cannot use the data in {path}: {detail}', 'Correct the folder (--data), its owner and the free space on it.'),
+  // Of these two the status of a wrong configuration: the unit does not start it again until somebody has mended it.
   HUB_DATA_NEWER: row(
-    EXIT.failed,
+    EXIT.config,
     'the data is of version {found}, and this scout-hub knows {known}',
     'Use the scout-hub that wrote it, or a newer one; nothing was changed.',
   ),
   HUB_DATA_DAMAGED: row(
-    EXIT.failed,
+    EXIT.config,
     'the database {path} is damaged: {detail}',
     'Nothing was changed. Put the folder aside as it is, restore hub.db from a backup (docs/hub-operations.md), and look at the disk.',
   ),

@@ -41,7 +41,7 @@ describe('a damaged database', () => {
     damage(table);
     const before = digest();
     const { status, stderr } = await scoutHub(['serve', '--data', folder.path, '--listen', '127.0.0.1:0', '--tls-self-signed']);
-    expect(status).toBe(1);
+    expect(status).toBe(78);
     expect(stderr).toMatch(/HUB_DATA_DAMAGED/);
     expect(stderr).toMatch(/restore hub\.db from a backup/);
     expect(digest()).toBe(before);
@@ -68,7 +68,7 @@ describe('a damaged database', () => {
   it('is refused to a command too', async () => {
     damage('servers');
     const { status, stderr } = await scoutHub(['server', 'list', '--data', folder.path]);
-    expect(status).toBe(1);
+    expect(status).toBe(78);
     expect(stderr).toMatch(/HUB_DATA_DAMAGED/);
   });
 });
