@@ -1,5 +1,6 @@
 import type { Log } from '../support/log.ts';
 import type { Figure } from './duties/figures.ts';
+import type { SilentAfter } from './silence.ts';
 import type { Store } from './store/store.ts';
 
 /** What every part of the hub is handed: made once by the server, or by a test. */
@@ -18,6 +19,8 @@ export interface Hub {
   log?: Log;
   /** Aborted when the hub stops: answers that go on and on end then. */
   stopping?: AbortSignal;
+  /** When a server counts as silent; after ten of its intervals unless it says otherwise. */
+  silentAfter?: SilentAfter;
   /** How often the fleet is looked at for pages that are open, ms; every 2 s unless it says otherwise. */
   lookEveryMs?: number;
   /** Figures of what runs beside the server, for /metrics. */

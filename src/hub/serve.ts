@@ -4,6 +4,7 @@ import { verifyTrails } from './audit/verify.ts';
 import { Duties, type DutyOptions } from './duties/duties.ts';
 import { type Front, HubServer, type Limits } from './http/server.ts';
 import type { Hub } from './hub.ts';
+import { SILENT_AFTER, type SilentAfter, silentAfterText } from './silence.ts';
 import { isAway } from './store/away.ts';
 import { openStore, type Place } from './store/open.ts';
 import { checkDatabase } from './store/sqlite/integrity.ts';
@@ -24,6 +25,8 @@ export interface ServeOptions extends Place {
   retentionMs: number;
   /** How many bytes the store may take; the oldest heartbeats make room. */
   mostBytes: number;
+  /** When a server counts as silent; after ten intervals unless given. */
+  silentAfter?: SilentAfter;
   /** What is done beside serving; nothing but roll-ups unless given. */
   duties?: Partial<DutyOptions>;
   limits?: Partial<Limits>;
@@ -55,8 +58,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const store = await openStore(options, options.log);
   try {
     const stopping = new AbortController();
+    const silentAfter = options.silentAfter ?? SILENT_AFTER;
     const hub: Hub = {
       store,
+      silentAfter,
       now: () => Date.now(),
       monotonic: () => performance.now(),
       serviceId: await store.serviceId(),
@@ -70,6 +75,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const pair = () => loadPair(options.tls, options.data, options.host, hub.now());
     const server = new HubServer(hub, pair(), options.limits, options.front);
     const { port } = await server.start(options.host, options.port);
+    // Kept, for the commands beside it.
+    await store.keepSilentAfter(silentAfterText(silentAfter));
     const origin = originOf(options.host, port);
     hub.publicOrigin = options.front?.publicOrigin ?? origin;
     duties.start();

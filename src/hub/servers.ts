@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { KeyView, ServerDetails, ServerSummary } from '../protocol/servers.ts';
 import { ScoutError } from '../support/errors.ts';
 import type { Hub } from './hub.ts';
+import { SILENT_AFTER, type SilentAfter, silenceMs } from './silence.ts';
 import type { AuditEntry, FleetRow, Policy, Server, ServerKey } from './store/store.ts';
 
 export type { KeyView, ServerDetails, ServerSummary };
@@ -10,7 +11,7 @@ export type ServerState = ServerSummary['state'];
 /**
  * What of the hub these functions need, and on whose behalf; the CLI hands in a store and a clock without a server around them.
  */
-export type Registry = Pick<Hub, 'store' | 'now'> & {
+export type Registry = Pick<Hub, 'store' | 'now' | 'silentAfter'> & {
   /** Id of the organisation whose things are meant. */
   org: string;
   /** Who it is, for the audit trail: `cli:root`, `user:ann`, `credential:ci`; and from where. */
@@ -46,14 +47,17 @@ type Latest = NonNullable<FleetRow['latest']>;
 
 const SLACK_MS = 5_000;
 const LATE_INTERVALS = 2;
-const SILENT_INTERVALS = 10;
 
-/** How a server stands, from its latest heartbeat: late after two intervals, silent after ten. */
-export function stateOf(latest: Pick<Latest, 'received' | 'interval'> | null, now: number): ServerState {
+/** How a server stands, from its latest heartbeat: late after two intervals, silent after ten unless told otherwise. */
+export function stateOf(
+  latest: Pick<Latest, 'received' | 'interval'> | null,
+  now: number,
+  silentAfter: SilentAfter = SILENT_AFTER,
+): ServerState {
   if (!latest) return 'never';
   const age = now - latest.received - SLACK_MS;
   if (age <= latest.interval * LATE_INTERVALS * 1_000) return 'alive';
-  return age <= latest.interval * SILENT_INTERVALS * 1_000 ? 'late' : 'silent';
+  return age <= silenceMs(silentAfter, latest.interval) ? 'late' : 'silent';
 }
 
 /** Since when a server has been in its state, ms: registered, last heard from, or heard from without a break. */
@@ -110,7 +114,7 @@ export async function changeServer(hub: Registry, name: string, wanted: { policy
 /** Every server, by name, and how it stands. */
 export async function listServers(hub: Registry): Promise<ServerSummary[]> {
   const now = hub.now();
-  return (await hub.store.fleet(hub.org)).map((row) => summary(row, now));
+  return (await hub.store.fleet(hub.org)).map((row) => summary(row, now, hub.silentAfter));
 }
 
 /** All that is known of one server. Throws HUB_SERVER_UNKNOWN. */
@@ -120,7 +124,7 @@ export async function showServer(hub: Registry, name: string): Promise<ServerDet
   if (!row) throw new ScoutError('HUB_SERVER_UNKNOWN', { name });
   const { server } = row;
   return {
-    ...summary(row, hub.now()),
+    ...summary(row, hub.now(), hub.silentAfter),
     created: rfc3339(server.createdAt),
     grace: server.graceMs / 1_000,
     keys: (await store.keys(server.id)).map(keyView),
@@ -163,9 +167,9 @@ export function entryFor(hub: Registry, action: string, subject: string, detail:
   return { org, at: hub.now(), actor, action, subject, detail, address };
 }
 
-function summary(row: FleetRow, now: number): ServerSummary {
+function summary(row: FleetRow, now: number, silentAfter: SilentAfter | undefined): ServerSummary {
   const { server, key, latest, accepted } = row;
-  const state = stateOf(latest, now);
+  const state = stateOf(latest, now, silentAfter);
   return {
     server_id: server.id,
     name: server.name,

@@ -8,7 +8,7 @@ import { addServer, type Registry } from '../../src/hub/servers.ts';
 import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import { Bench } from '../helpers/programs.ts';
 import { barriers, Chromium, faintTexts, overflow, painted, picture, whyNot } from './browser.ts';
-import { fillServer } from './fleet-data.ts';
+import { sampleFleet } from './sample-fleet.ts';
 
 /*
  * Every page, light and dark, at three widths: nothing wider than the window, no faint text, nothing that axe-core holds
@@ -34,19 +34,7 @@ describe.skipIf(whyNot() !== undefined)('every page', () => {
     const hub: Registry = { store, now: () => Date.now(), org: 'default', actor: 'cli:root', address: '192.0.2.7' };
     await addUser(hub, 'ada', 'admin', PASSWORD);
     await addUser(hub, 'bob', 'member', PASSWORD);
-    await fillServer(hub, 'web-1', { from: 1.2 * HOUR, seed: 2 });
-    await fillServer(hub, 'db-1.example.org', {
-      from: 7 * HOUR,
-      interval: 60,
-      seed: 3,
-      hostName: 'db-1',
-      reboots: [2 * HOUR],
-      lost: [40, 41, 99],
-    });
-    await fillServer(hub, 'batch-7', { from: 2 * HOUR, until: HOUR, interval: 60, seed: 4 });
-    await fillServer(hub, 'cache-2', { from: 3 * HOUR, until: 25 * 60_000, interval: 600, seed: 5 });
-    await fillServer(hub, 'not-yet-there');
-    for (let i = 0; i < 12; i++) await fillServer(hub, `node-${i}`, { from: 120_000, interval: 60, seed: 10 + i });
+    await sampleFleet(hub, 12);
     await addServer(hub, 'multi-1', 'multi', 0);
     await addServer(hub, 'old-1', 'immediate', 0);
     const { fingerprint } = await addKey(hub, 'multi-1', 'spare');

@@ -8,6 +8,7 @@ import type { Heartbeat } from '../../src/protocol/heartbeat.ts';
 import { Bench } from '../helpers/programs.ts';
 import { Chromium, painted, whyNot } from './browser.ts';
 import { type FakeHost, fillServer } from './fleet-data.ts';
+import { sampleFleet } from './sample-fleet.ts';
 
 /*
  * The pages as people see them: the hub's own process over TLS, Debian's Chromium, servers with a past.
@@ -16,7 +17,6 @@ import { type FakeHost, fillServer } from './fleet-data.ts';
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000, expect: { poll: { timeout: 20_000 } } });
 
 const PASSWORD = 'correct horse battery';
-const HOUR = 3_600_000;
 const CHARTS = ['cpu', 'load', 'memory', 'pressure', 'disk', 'network', 'filesystems'];
 
 describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
@@ -55,20 +55,7 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     await bench.startHub();
     await bench.hubCommand(['user', 'add', 'ada', '--role', 'admin'], `${PASSWORD}\n`);
     store = SqliteStore.open(bench.data);
-    const hub = { store, now: () => Date.now() };
-    live = await fillServer(hub, 'web-1', { from: 1.2 * HOUR, seed: 2 });
-    await fillServer(hub, 'db-1.example.org', {
-      from: 7 * HOUR,
-      interval: 60,
-      seed: 3,
-      hostName: 'db-1',
-      reboots: [2 * HOUR],
-      lost: [40, 41, 99],
-    });
-    await fillServer(hub, 'batch-7', { from: 2 * HOUR, until: HOUR, interval: 60, seed: 4 });
-    await fillServer(hub, 'cache-2', { from: 3 * HOUR, until: 25 * 60_000, interval: 600, seed: 5 });
-    await fillServer(hub, 'not-yet-there');
-    for (let i = 0; i < 120; i++) await fillServer(hub, `node-${i}`, { from: 120_000, interval: 60, seed: 10 + i });
+    live = await sampleFleet({ store, now: () => Date.now() }, 120);
   });
   afterEach(async () => {
     for (const window of windows.splice(0)) await window.close();

@@ -85,6 +85,8 @@ export function withRegistry<T>({ org: name, ...place }: Where, work: (hub: Regi
   return withStore(place, async (store) => {
     const org = (await store.organisationByName(name))?.id;
     if (org === undefined) throw new ScoutError('HUB_ORGANISATION_UNKNOWN', { name });
-    return work({ store, now: () => Date.now(), org, actor: cliActor() });
+    const { parseSilentAfter } = await import('../../hub/silence.ts');
+    const silentAfter = parseSilentAfter((await store.silentAfter()) ?? '');
+    return work({ store, now: () => Date.now(), org, actor: cliActor(), ...(silentAfter && { silentAfter }) });
   });
 }

@@ -16,6 +16,7 @@ interface Options extends DutyFlags, FrontFlags, TlsFlags, Place {
   listen: string;
   retention: string;
   maxSize: string;
+  silentAfter: string;
 }
 
 /** `scout-hub serve`: runs until SIGTERM or SIGINT; SIGHUP reads the certificate again. */
@@ -29,15 +30,17 @@ export function verb(program: Command): void {
     .option('--tls-self-signed', 'certificate from an authority of our own, kept in the data folder as ca.pem')
     .option('--tls-name <name...>', 'names and addresses for that certificate, besides those of this machine: hub.example,192.0.2.1')
     .option('--retention <duration>', 'how long heartbeats are kept', '24h')
-    .option('--max-size <size>', 'how much the database may hold; the oldest heartbeats make room', '10GiB');
+    .option('--max-size <size>', 'how much the database may hold; the oldest heartbeats make room', '10GiB')
+    .option('--silent-after <n>', 'when an unheard server is silent: after so many of its intervals, or a time such as 5m', '10');
   withData(withDuties(withFront(command))).action(run);
   example(command, 'scout-hub serve --listen 127.0.0.1:8443 --data ./hub --tls-self-signed');
 }
 
 async function run(options: Options): Promise<void> {
-  const [{ serve }, { tlsChoice }, { createLogger }] = await Promise.all([
+  const [{ serve }, { tlsChoice }, { parseSilentAfter }, { createLogger }] = await Promise.all([
     import('../../hub/serve.ts'),
     import('../../hub/tls/tls.ts'),
+    import('../../hub/silence.ts'),
     import('../../support/logger.ts'),
   ]);
   const [duties, front] = [await dutiesOf(options), await frontOf(options)];
@@ -46,10 +49,13 @@ async function run(options: Options): Promise<void> {
   const retentionMs = durationOption('--retention', options.retention);
   const mostBytes = parseBytes(options.maxSize);
   if (mostBytes === undefined) throw usage(`--max-size ${options.maxSize} is not a size such as 10GiB`);
+  const silentAfter = parseSilentAfter(options.silentAfter);
+  if (!silentAfter)
+    throw usage(`--silent-after ${options.silentAfter} is neither a number of intervals from 3 on nor a duration such as 5m`);
   // Nothing of a request's headers or body is ever handed to the log, so there is nothing to scrub from it.
   const log = createLogger({ level: logLevel(), format: 'auto', secrets: () => [] });
   const { data, database } = options;
-  const serving = await serve({ data, database, host, port, tls, retentionMs, mostBytes, duties, front, log });
+  const serving = await serve({ data, database, host, port, tls, retentionMs, mostBytes, silentAfter, duties, front, log });
   out.note(`scout-hub ${VERSION} on ${serving.origin}, data in ${database === undefined ? data : 'PostgreSQL'}`);
   if (serving.ca) out.note(`clients trust it by its certificate authority: ${serving.ca}`);
   const ended = untilSignal(serving);

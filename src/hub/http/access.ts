@@ -74,9 +74,10 @@ function isActive(c: Context): boolean {
 }
 
 /** The hub on behalf of a visitor: his organisation's things, his name in the audit trail. */
-export function registryOf(hub: Pick<Hub, 'store' | 'now'>, visitor: Visitor, address: string): Registry {
+export function registryOf(hub: Pick<Hub, 'store' | 'now' | 'silentAfter'>, visitor: Visitor, address: string): Registry {
   const { store, now } = hub;
-  const of = (org: string, actor: string): Registry => ({ store, now: () => now(), org, actor, address: address === '' ? null : address });
+  const own = { store, now: () => now(), ...(hub.silentAfter && { silentAfter: hub.silentAfter }) };
+  const of = (org: string, actor: string): Registry => ({ ...own, org, actor, address: address === '' ? null : address });
   if (visitor.kind === 'person') return of(visitor.person.org, `user:${visitor.person.name}`);
   if (visitor.kind === 'credential') return of(visitor.credential.org, `credential:${visitor.credential.name}`);
   return of(visitor.server.org, `agent:${visitor.server.name}`);

@@ -62,10 +62,11 @@ export class Watch implements Duty {
   /** Undefined where it cannot be told yet: the hub has not listened for long enough. */
   #stateOf(standing: Standing, now: number): ToldState | undefined {
     const { latest } = standing;
-    const state = stateOf(latest, now);
+    const { silentAfter } = this.#hub;
+    const state = stateOf(latest, now, silentAfter);
     if (state === 'alive' || this.#isOld(standing)) return state as ToldState;
     const listened = Math.max(latest.received, this.#since + this.#graceMs);
-    const seen = stateOf({ ...latest, received: listened }, now);
+    const seen = stateOf({ ...latest, received: listened }, now, silentAfter);
     return seen === 'late' || seen === 'silent' ? seen : undefined;
   }
 

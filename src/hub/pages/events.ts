@@ -68,7 +68,7 @@ function fleetChanges(c: PageContext, hub: Registry): Compare {
   let sent: Map<string, string> | undefined;
   return (rows) => {
     const now = hub.now();
-    const pieces = fleetPieces(viewFleet(rows, query, now), now);
+    const pieces = fleetPieces(viewFleet(rows, query, now, hub.silentAfter), now);
     const before = sent;
     sent = new Map([...pieces].map(([id, text]) => [id, timeless(text)]));
     if (before && [...before.keys()].join() !== [...pieces.keys()].join()) return { event: 'fresh', data: '' };

@@ -1,23 +1,24 @@
 import { html } from 'hono/html';
 import { formatDuration } from '../../support/durations.ts';
 import type { ServerState } from '../servers.ts';
+import { SILENT_AFTER, type SilentAfter, silenceInWords } from '../silence.ts';
 import { FILTERS, type Filter, type FleetLine, type FleetQuery, type FleetView, fleetUrl, PAGE_SIZE, type Sort } from './fleet.ts';
 import { ago, forLong, formatCount, type Markup } from './format.ts';
 import { liveControls } from './layout.ts';
 import { none } from './parts.ts';
 
 /** What each state means, for those who meet it the first time. */
-const MEANINGS: Record<Filter, string> = {
-  alive: 'heard from within two intervals',
-  late: 'a heartbeat or more is missing',
-  silent: 'not heard from for ten intervals',
-  never: 'registered, no heartbeat yet',
-  refused: 'a request with one of its keys was refused within the last 20 minutes',
-};
+function meaningOf(state: Filter, silentAfter = SILENT_AFTER): string {
+  if (state === 'alive') return 'heard from within two intervals';
+  if (state === 'late') return 'a heartbeat or more is missing';
+  if (state === 'silent') return `not heard from for ${silenceInWords(silentAfter)}`;
+  if (state === 'never') return 'registered, no heartbeat yet';
+  return 'a request with one of its keys was refused within the last 20 minutes';
+}
 
 /** A state: a dot and its word. */
-export function stateBadge(state: ServerState): Markup {
-  return html`<span class="state ${state}" title="${MEANINGS[state]}"><span class="dot" aria-hidden="true"></span>${state}</span>`;
+export function stateBadge(state: ServerState, silentAfter?: SilentAfter): Markup {
+  return html`<span class="state ${state}" title="${meaningOf(state, silentAfter)}"><span class="dot" aria-hidden="true"></span>${state}</span>`;
 }
 
 /** Address of a server's page. */
@@ -51,15 +52,15 @@ ${view.found === 0 ? nothingFound(view.query) : html`${fleetTable(view, now)}${p
 
 /** The pieces of the fragment that change one by one, by the id of their element. */
 export function fleetPieces(view: FleetView, now: number): Map<string, string> {
-  const rows = view.lines.map((line): [string, string] => [`row-${line.server.id}`, String(fleetRow(line, now))]);
+  const rows = view.lines.map((line): [string, string] => [`row-${line.server.id}`, String(fleetRow(line, now, view.silentAfter))]);
   return new Map([['counts', String(countsRow(view))], ...rows]);
 }
 
-function countsRow({ query, counts, total }: FleetView): Markup {
+function countsRow({ query, counts, total, silentAfter }: FleetView): Markup {
   const item = (state: Filter | undefined, count: number) =>
     html`<li><a href="${fleetUrl({ ...query, state, page: 1 })}" class="count ${state ?? 'all'}${count === 0 && ' zero'}"${
       query.state === state && html` aria-current="true"`
-    } data-soft id="count-${state ?? 'all'}"${state && html` title="${MEANINGS[state]}"`}><b>${formatCount(count)}</b> <span>${state && html`<span class="dot" aria-hidden="true"></span>`}${
+    } data-soft id="count-${state ?? 'all'}"${state && html` title="${meaningOf(state, silentAfter)}"`}><b>${formatCount(count)}</b> <span>${state && html`<span class="dot" aria-hidden="true"></span>`}${
       state ?? 'all'
     }</span></a></li>`;
   return html`<ul class="counts" id="counts" aria-label="Servers by state">${[item(undefined, total), ...FILTERS.map((state) => item(state, counts[state]))]}</ul>`;
@@ -77,7 +78,7 @@ const COLUMNS: [Sort, string, string?][] = [
   ['accepted', 'Accepted', 'number'],
 ];
 
-function fleetTable({ query, lines, found, total }: FleetView, now: number): Markup {
+function fleetTable({ query, lines, found, total, silentAfter }: FleetView, now: number): Markup {
   const first = (query.page - 1) * PAGE_SIZE + 1;
   const shown =
     found > PAGE_SIZE
@@ -86,7 +87,7 @@ function fleetTable({ query, lines, found, total }: FleetView, now: number): Mar
   return html`<table class="fleet" role="table">
 <caption class="quiet">${shown}</caption>
 <thead role="rowgroup"><tr role="row">${COLUMNS.map(([sort, label, kind]) => heading(query, sort, label, kind))}</tr></thead>
-<tbody role="rowgroup">${lines.map((line) => fleetRow(line, now))}</tbody>
+<tbody role="rowgroup">${lines.map((line) => fleetRow(line, now, silentAfter))}</tbody>
 </table>`;
 }
 
@@ -100,13 +101,13 @@ function heading(query: FleetQuery, sort: Sort, label: string, kind?: string): M
   }</a></th>`;
 }
 
-function fleetRow({ server, state, since, refused, latest, key, accepted }: FleetLine, now: number): Markup {
-  const marks = html`${refused !== null && html`<small class="bad" title="${MEANINGS.refused}">refused ${ago(refused, now)}</small>`}`;
+function fleetRow({ server, state, since, refused, latest, key, accepted }: FleetLine, now: number, silentAfter: SilentAfter): Markup {
+  const marks = html`${refused !== null && html`<small class="bad" title="${meaningOf('refused')}">refused ${ago(refused, now)}</small>`}`;
   return html`<tr role="row" id="row-${server.id}">
 <th scope="row" role="rowheader"><a href="${serverUrl(server.name)}" id="server-${server.id}">${server.name}</a>${
     latest && latest.hostName !== server.name && html`<small class="quiet">${latest.hostName}</small>`
   }</th>
-<td role="cell">${stateBadge(state)}<small class="quiet">for ${forLong(since, now)}</small>${marks}</td>
+<td role="cell">${stateBadge(state, silentAfter)}<small class="quiet">for ${forLong(since, now)}</small>${marks}</td>
 <td role="cell" data-label="heard">${latest ? ago(latest.received, now) : none}</td>
 <td role="cell" data-label="every" class="number">${latest ? formatDuration(latest.interval * 1_000) : none}</td>
 <td role="cell" data-label="agent">${latest?.agentVersion ?? none}</td>

@@ -1,4 +1,5 @@
 import { type ServerState, sinceOf, stateOf } from '../servers.ts';
+import { SILENT_AFTER, type SilentAfter } from '../silence.ts';
 import type { FleetRow } from '../store/store.ts';
 
 /** How long a refusal is worth showing, ms: an agent that is refused asks again within 15 minutes. */
@@ -37,6 +38,7 @@ export interface FleetLine extends FleetRow {
 
 export interface FleetView {
   query: FleetQuery;
+  silentAfter: SilentAfter;
   total: number;
   counts: Record<Filter, number>;
   /** How many match the search and the state, on all pages. */
@@ -70,12 +72,12 @@ export function fleetUrl(query: FleetQuery): string {
 }
 
 /** One page of the fleet: counted, filtered, sorted. `now` in ms. */
-export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number): FleetView {
+export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number, silentAfter = SILENT_AFTER): FleetView {
   const counts: Record<Filter, number> = { alive: 0, late: 0, silent: 0, never: 0, refused: 0 };
   const needle = query.search.toLocaleLowerCase('en');
   const found: FleetLine[] = [];
   for (const row of rows) {
-    const state = stateOf(row.latest, now);
+    const state = stateOf(row.latest, now, silentAfter);
     const refused = refusedOf(row, now);
     counts[state]++;
     if (refused !== null) counts.refused++;
@@ -89,7 +91,7 @@ export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number): Fle
   const pages = Math.max(1, Math.ceil(found.length / PAGE_SIZE));
   const page = Math.min(query.page, pages);
   const lines = found.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE);
-  return { query: { ...query, page }, total: rows.length, counts, found: found.length, pages, lines };
+  return { query: { ...query, page }, silentAfter, total: rows.length, counts, found: found.length, pages, lines };
 }
 
 /** When a server was refused, where that is not long ago. */

@@ -33,7 +33,7 @@ function mountFleet(site: Site): void {
   site.on('GET /', async (c, hub) => {
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
     const now = hub.now();
-    const view = viewFleet(await hub.store.fleet(hub.org), query, now);
+    const view = viewFleet(await hub.store.fleet(hub.org), query, now, hub.silentAfter);
     if (c.req.header('x-scout-fragment')) return c.html(fleetFragment(view, now));
     return site.show(c, { title: 'Fleet', section: 'fleet', body: fleetBody(view, now, c.get('person').role === 'admin') });
   });

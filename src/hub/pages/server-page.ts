@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { formatDuration } from '../../support/durations.ts';
 import type { ServerDetails } from '../servers.ts';
+import type { SilentAfter } from '../silence.ts';
 import type { Chart } from './charts.ts';
 import { serverUrl, stateBadge } from './fleet-page.ts';
 import { ago, forLong, formatCount, type Markup } from './format.ts';
@@ -23,6 +24,8 @@ export interface ServerView {
   refusedAt: number | null;
   /** Changes when the page is to be fetched at once (server-mark.ts). */
   mark: string;
+  /** When it counts as silent. */
+  silentAfter: SilentAfter | undefined;
   snapshot: Snapshot;
   charts: Chart[];
   range: Range;
@@ -63,11 +66,11 @@ ${factsSection(view.inventory)}
 </div>`;
 }
 
-function overview({ details, admin }: ServerView, now: number): Markup {
+function overview({ details, admin, silentAfter }: ServerView, now: number): Markup {
   const fact = (name: string, value: Markup | string) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   const at = (text: string) => ago(Date.parse(text), now);
   return html`<dl class="facts overview">
-${fact('State', html`${stateBadge(details.state)} <small class="quiet">for ${forLong(Date.parse(details.since), now)}</small>`)}
+${fact('State', html`${stateBadge(details.state, silentAfter)} <small class="quiet">for ${forLong(Date.parse(details.since), now)}</small>`)}
 ${fact('Last heartbeat', details.last_received ? at(details.last_received) : 'none yet')}
 ${details.last_sampled !== null && isApart(details) && fact('Sampled', at(details.last_sampled))}
 ${details.interval !== null && fact('Every', formatDuration(details.interval * 1_000))}

@@ -27,6 +27,7 @@ export async function viewServer(hub: Registry, name: string, range: Range, deta
     inventory: parseInventory(await hub.store.inventory(id)),
     ended: (await hub.store.endedKeys(id)).map(({ hash, endedAt, how }) => ({ fingerprint: hash.slice(0, 12), endedAt, how })),
     refusedAt: row?.refusedAt ?? null,
+    silentAfter: hub.silentAfter,
     mark: markOf(row, await hub.store.keys(id)),
     snapshot: sampled === null ? { fileSystems: [], processes: [] } : await snapshotOf(hub.store, id, Date.parse(sampled), interval),
     charts: drawCharts(charts, readings, step),

@@ -105,6 +105,9 @@ export interface StreamStore {
    */
   pruneRollups(before: number, mostBytes: number): Promise<number>;
 
+  /** When a server counts as silent, as the hub that was started last was told; undefined before the first. */
+  silentAfter(): Promise<string | undefined>;
+  keepSilentAfter(text: string): Promise<void>;
   /** Every server that has reported, but for those that were told to be alive and were heard within their interval. */
   standings(now: number): Promise<Standing[]>;
   /** Notes what is told and keeps the notices that tell it, in one transaction. Those of servers removed meanwhile are not noted. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultData, withStore } from '../../../src/cli/hub/common.ts';
 import { tempFolder } from '../../hub/helpers.ts';
+import { incoming, registered } from '../../hub/store/store-suite.ts';
 import { ready, scoutHub, start, whoami } from './helpers.ts';
 
 let folder: ReturnType<typeof tempFolder>;
@@ -84,6 +85,7 @@ describe('server, key and user', () => {
     [['serve', '--listen', 'nowhere', '--tls-self-signed'], '--listen nowhere'],
     [['serve', '--retention', 'long', '--tls-self-signed'], '--retention long'],
     [['serve', '--max-size', 'big', '--tls-self-signed'], '--max-size big'],
+    [['serve', '--silent-after', '2', '--tls-self-signed'], '--silent-after 2'],
     [['serve'], 'HUB_TLS_CHOICE'],
     [['serve', '--nonsense'], '--nonsense'],
   ])('refuse %j as wrong usage', async (args, said) => {
@@ -187,6 +189,25 @@ describe('serve', () => {
     expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(`127.0.0.1:${port}`) });
     holder.close();
   });
+});
+
+it('serve is told when a server is silent, and the verbs beside it say the same', async () => {
+  await withStore({ data: data[1]! }, async (store) => {
+    const { server, key } = registered('web-1');
+    await store.addServer(server, key);
+    await store.accept(server, key, [incoming(randomUUID(), 1, { interval: 10 })], Date.now() - 200_000);
+  });
+  const listed = async () => JSON.parse((await scoutHub(['server', 'list', '--json', ...data])).stdout)[0].state;
+  expect(await listed()).toBe('silent');
+  const hub = start(['serve', '--listen', '127.0.0.1:0', '--tls-self-signed', '--silent-after', '24h', ...data]);
+  const said = await ready(hub);
+  expect(await listed()).toBe('late');
+  const port = /https:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1] ?? '';
+  // One that does not come to serve changes nothing.
+  expect((await scoutHub(['serve', '--listen', `127.0.0.1:${port}`, '--tls-self-signed', ...data])).status).toBe(1);
+  expect(await listed()).toBe('late');
+  hub.kill();
+  await once(hub, 'close');
 });
 
 it('serve opens no debugger on SIGUSR1', async () => {

@@ -91,6 +91,16 @@ describe('the watch over silence', () => {
     expect(Date.parse(alive?.since ?? '')).toBeGreaterThan(last);
   });
 
+  it('tells of silence when the hub was told that it begins', async () => {
+    hub.silentAfter = { ms: 300_000 };
+    const [a, b] = [await add('a'), await add('b')];
+    await pass(100, a, b);
+    await pass(280, b);
+    expect(await told()).toEqual(['a late']);
+    await pass(40, b);
+    expect(await told()).toEqual(['a late', 'a silent']);
+  });
+
   it('does not report the fleet when the hub was away, and reports who does not come back', async () => {
     const fleet = await Promise.all(Array.from({ length: 5 }, (_, index) => add(`s${index}`)));
     await pass(100, ...fleet);

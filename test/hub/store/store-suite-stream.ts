@@ -253,6 +253,13 @@ export function describeStream(store: () => Store, reopen: () => Promise<void>):
   });
 
   describe('what is told of servers', () => {
+    it('begins with when they count as silent, which is kept', async () => {
+      expect(await store().silentAfter()).toBeUndefined();
+      for (const text of ['10', '300000ms', '300000ms']) await store().keepSilentAfter(text);
+      await reopen();
+      expect(await store().silentAfter()).toBe('300000ms');
+    });
+
     it('is noted with the notices of it, and those alive on time are not asked about', async () => {
       const [a, b] = [await add('a'), await add('b')];
       await add('never');

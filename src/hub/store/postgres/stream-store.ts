@@ -44,6 +44,19 @@ export class PostgresStreamStore implements StreamStore {
     return pruneRollups(this.#database, before, mostBytes);
   }
 
+  async silentAfter(): Promise<string | undefined> {
+    const [row] = await this.#database.run((sql) => sql`SELECT value FROM meta WHERE name = 'silent_after'`);
+    return row?.value;
+  }
+
+  async keepSilentAfter(text: string): Promise<void> {
+    await this.#database.run(
+      (sql) => sql`
+        INSERT INTO meta AS m (name, value) VALUES ('silent_after', ${text})
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE m.value <> excluded.value`,
+    );
+  }
+
   standings(now: number): Promise<Standing[]> {
     return this.#database.run((sql) => standings(sql, now));
   }

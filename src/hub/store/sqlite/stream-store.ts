@@ -10,12 +10,18 @@ export class SqliteStreamStore implements StreamStore {
   readonly #rollups: Rollups;
   readonly #notices: Notices;
   readonly #number: StatementSync;
+  readonly #silentAfter: StatementSync;
+  readonly #keepSilentAfter: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#stream = new Stream(database);
     this.#rollups = new Rollups(database);
     this.#notices = new Notices(database);
     this.#number = database.prepare('SELECT number FROM servers WHERE id = ?');
+    this.#silentAfter = database.prepare(`SELECT value FROM meta WHERE name = 'silent_after'`);
+    this.#keepSilentAfter = database.prepare(`
+      INSERT INTO meta (name, value) VALUES ('silent_after', ?)
+      ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value`);
   }
 
   async after(place: number, most: number, bytes: number): Promise<Placed[]> {
@@ -48,6 +54,14 @@ export class SqliteStreamStore implements StreamStore {
 
   pruneRollups(before: number, mostBytes: number): Promise<number> {
     return this.#rollups.prune(before, mostBytes);
+  }
+
+  async silentAfter(): Promise<string | undefined> {
+    return this.#silentAfter.get()?.value as string | undefined;
+  }
+
+  async keepSilentAfter(text: string): Promise<void> {
+    this.#keepSilentAfter.run(text);
   }
 
   async standings(now: number): Promise<Standing[]> {
