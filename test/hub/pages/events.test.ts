@@ -3,7 +3,7 @@ import { addCredential } from '../../../src/hub/credentials/credentials.ts';
 import { keyUseOf } from '../../../src/hub/http/gate.ts';
 import { rotateKey } from '../../../src/hub/keys/changes.ts';
 import { addUser } from '../../../src/hub/people/users.ts';
-import { hashKey } from '../../../src/hub/servers.ts';
+import { addServer, hashKey } from '../../../src/hub/servers.ts';
 import { fillServer, incoming } from '../../pages/fleet-data.ts';
 import { PASSWORD, TestHub } from './setup.ts';
 
@@ -141,14 +141,37 @@ describe('live updates', () => {
     expect(one).toMatch(/latest heartbeat of 1 server came with it: <a href="\/servers\/web-1">/);
   });
 
-  it('show nothing of another organisation', async () => {
+  it('show nothing of another organisation, and tell nothing of what happens there', async () => {
+    const ours = { store: hub.store, now: hub.now, org: 'default' };
+    const theirs = { ...ours, org: 'acme' };
     await hub.store.addOrganisation({ id: 'acme', name: 'acme', createdAt: 1 });
-    await fillServer(hub, 'web-1', { from: 60_000 });
-    await addUser({ store: hub.store, now: hub.now, org: 'acme' }, 'eve', 'admin', PASSWORD);
-    const page = await listen('view=fleet', await hub.enter('eve'));
-    const { data } = (await page.next()) ?? {};
-    expect(data).toContain('counts');
-    expect(data).not.toContain('web-1');
+    await addUser(theirs, 'eve', 'admin', PASSWORD);
+    const { key, host } = await fillServer(hub, 'web-1', { from: 60_000 });
+    const eve = await hub.enter('eve');
+    const heard: string[] = [];
+    // Their fleet, searched as well; a server by the name of ours; their credentials.
+    const queries = ['view=fleet', 'view=fleet&q=web', 'view=server&name=web-1', 'view=credentials'];
+    const streams = await Promise.all(queries.map((query) => listen(query, eve)));
+    const next = async (one: Listener) => {
+      const told = await one.next();
+      heard.push(told?.data ?? '');
+      return told;
+    };
+    for (const one of streams) expect((await next(one))?.event).toMatch(/^(patch|fresh)$/);
+
+    // Everything of ours changes.
+    const witness = await listen('view=fleet');
+    await witness.next();
+    await beat('web-1', key, host);
+    await rotateKey(ours, 'web-1');
+    await addCredential(ours, { name: 'ci', key: 'api-key', role: 'member' });
+    await witness.next();
+    // Then something of theirs: it is the first that they hear of.
+    await addCredential(theirs, { name: 'their-own', key: 'api-key', role: 'member' });
+    await addServer(theirs, 'web-1', 'grace', 0);
+    for (const one of streams) expect(await next(one)).toEqual({ event: 'fresh', data: '' });
+    for (const text of [hashKey(key).slice(0, 12), host.instance, 'row-', '<b>1</b>']) expect(heard.join('\n')).not.toContain(text);
+    expect(heard.filter((data) => data.includes('count-alive'))).toHaveLength(2);
   });
 
   it('end with the session', async () => {
