@@ -110,7 +110,7 @@ const KEYRING: Shape = {
   current: { orNull: KEY },
   next: { orNull: KEY },
   previous: { orNull: KEY },
-  quarantine: [{ ...KEY, reason: text }],
+  quarantine: [{ ...KEY, reason: text, endpoint: maybeText }],
   rotation: {
     orNull: {
       id: text,

@@ -24,6 +24,8 @@ export interface KeptKey {
 /** A key that is not used and not erased: nothing has proved it dead. */
 export interface QuarantinedKey extends KeptKey {
   reason: string;
+  /** The service that it is for, where that is not the keyring's: no other may see it. */
+  endpoint?: string;
 }
 
 /**
@@ -42,6 +44,19 @@ export interface Keyring {
   /** The last line of the audit log, written here first: after a crash it is added there. */
   audit: AuditLine | null;
 }
+
+/** The address of the service that a key of the keyring is for; undefined before the first rotation. */
+export function endpointOf({ service }: Keyring, key: KeptKey | QuarantinedKey): string | undefined {
+  return ('endpoint' in key ? key.endpoint : undefined) ?? service?.endpoint;
+}
+
+/** Whether two addresses are one, however they are written. */
+export function sameAddress(one: string | undefined, other: string): boolean {
+  if (one === undefined || !URL.canParse(one) || !URL.canParse(other)) return false;
+  return plain(new URL(one)) === plain(new URL(other));
+}
+
+const plain = ({ origin, pathname }: URL): string => origin + pathname.replace(/\/$/, '');
 
 export const EMPTY_KEYRING: Keyring = {
   v: 1,

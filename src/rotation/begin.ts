@@ -39,7 +39,7 @@ export async function plan(world: World, book: Book, request: Request): Promise<
   const values = world.configured.read();
   const from = fingerprintOf(values);
   const pair = 'api.private_key' in values;
-  const reply = await whoami(world, values, request);
+  const reply = await whoWeAre(world, values, request);
   const told = reply?.kind === 'accepted' ? reply.whoami : undefined;
   const abilities = told?.rotation ?? [];
   const policy = told?.server?.policy ?? book.keyring.rotation?.policy ?? 'multi';
@@ -87,8 +87,11 @@ const REASONS: Record<Source, string> = {
   rollback: 'the previous key is to come back',
 };
 
-/** Who we are now. A dead key does not keep an operator from giving another one. */
-async function whoami(world: World, values: Values, { source }: Request): Promise<Reply | undefined> {
+/**
+ * Who we are now. A dead key does not keep an operator from giving another one. Throws ROTATE_OLD_REFUSED, KEY_FORBIDDEN
+ * and the SERVICE_ errors.
+ */
+export async function whoWeAre(world: World, values: Values, { source }: Request): Promise<Reply | undefined> {
   const given = source === 'pasted' || source === 'rollback';
   let reply: Reply;
   try {

@@ -46,7 +46,7 @@ export interface Journal {
 export interface AuditLine extends Link {
   time: string;
   actor: string;
-  /** A state of the rotation, or `ABORTED`, `RETIRED`, `QUARANTINED`, `ERASED`, `FOUND` (the configuration held another key). */
+  /** A state of the rotation, or `ABORTED`, `RETIRED`, `QUARANTINED`, `ERASED`, `FOUND` (the configuration held another key), `MOVED` (it named another address). */
   event: string;
   rotation: string | null;
   from: string | null;

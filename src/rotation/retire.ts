@@ -1,4 +1,4 @@
-import type { KeptKey } from '../credentials/keyring.ts';
+import { endpointOf, type KeptKey, sameAddress } from '../credentials/keyring.ts';
 import { ScoutError } from '../support/errors.ts';
 import type { Book } from './book.ts';
 import type { Policy } from './journal.ts';
@@ -11,10 +11,11 @@ const LEFT_MS = 24 * 3_600_000;
 /** ADOPTED → RETIRING, or the end: what becomes of the old key. */
 export async function settle({ world, book, retireNow }: Turn): Promise<void> {
   const { previous } = book.keyring;
-  if (!previous) return end(book, 'there is no old key');
-  if (retireNow && (await isAlive(world, book, previous)) !== false) await retire(world, book, previous);
+  const { policy } = book.journal;
+  if (!previous) end(book, 'there is no old key');
+  else if (retireNow && (await isAlive(world, book, previous)) !== false) await retire(world, book, previous);
   else await leave(world, book, previous);
-  await prune(world, book);
+  await prune(world, book, policy);
 }
 
 /**
@@ -57,8 +58,11 @@ export async function retireDue(world: World, book: Book): Promise<boolean> {
   return true;
 }
 
-/** Before another rotation: the old key of the last one makes room. Under `multi` it would go on working for ever. */
-export async function makeRoom(world: World, book: Book, policy: Policy): Promise<void> {
+/**
+ * Before another rotation: the old key of the last one makes room. Under `multi` it would go on working for ever; null: it
+ * may be in use, and is ended by a later rotation.
+ */
+export async function makeRoom(world: World, book: Book, policy: Policy | null): Promise<void> {
   const { previous } = book.keyring;
   if (!previous) return;
   if (policy === 'multi' && isOwn(previous)) return retire(world, book, previous).catch(() => setAside(book, previous));
@@ -69,12 +73,31 @@ function setAside(book: Book, previous: KeptKey): void {
   end(book, 'another rotation begins', previous, 'quarantine');
 }
 
-/** Forgets quarantined keys that the service itself refuses; it has just proved that it is the one. */
-async function prune(world: World, book: Book): Promise<void> {
+/**
+ * Forgets quarantined keys that the service itself refuses; it has just proved that it is the one. Those of this host's own
+ * that would work for ever are ended first.
+ */
+async function prune(world: World, book: Book, policy: Policy): Promise<void> {
+  const { current, previous } = book.keyring;
   for (const key of book.keyring.quarantine) {
-    if ((await isAlive(world, book, key)) !== false) continue;
+    if (!sameAddress(endpointOf(book.keyring, key), world.endpoint)) continue;
+    const inUse = [current, previous].some((one) => one?.fingerprint === key.fingerprint);
+    let alive = await isAlive(world, book, key);
+    if (alive && policy === 'multi' && isOwn(key) && !inUse) alive = await endQuietly(world, book, key);
+    if (alive !== false) continue;
     const quarantine = book.keyring.quarantine.filter(({ fingerprint }) => fingerprint !== key.fingerprint);
     book.write({ quarantine }, 'ERASED', 'the service refuses it', { from: key.fingerprint, to: null });
+  }
+}
+
+/** Has the service end a key that nobody uses; whether it still takes it, undefined when that cannot be told now. */
+async function endQuietly(world: World, book: Book, key: KeptKey): Promise<boolean | undefined> {
+  try {
+    await world.service.retire(book.open(book.keyring.current as KeptKey), key.fingerprint);
+    return await isAlive(world, book, key);
+  } catch (error) {
+    if (error instanceof ScoutError) return undefined;
+    throw error;
   }
 }
 

@@ -5,6 +5,7 @@ import { abort, found, overtaken } from './abort.ts';
 import { begin, type Plan, plan, type Request } from './begin.ts';
 import { Book } from './book.ts';
 import type { Journal } from './journal.ts';
+import { followService } from './moved.ts';
 import type { World } from './ports.ts';
 import { makeRoom, retire, retireDue } from './retire.ts';
 import { STEPS } from './steps.ts';
@@ -40,6 +41,8 @@ const UNDECIDED: ReadonlySet<string> = new Set(['SERVICE_UNREACHABLE', 'PROXY_AU
 export class Rotation {
   readonly #world: World;
   readonly #book: Book;
+  /** Whether the agent is known to send with the current key; what it may be sending with instead must not be ended. */
+  #adopted = true;
 
   /** Reads the keyring. `actor` goes into the audit log. Throws KEYRING_DAMAGED, FILE_UNREADABLE. */
   constructor(world: World, actor: string) {
@@ -70,25 +73,27 @@ export class Rotation {
   async rotate(request: Request, { retireNow = false } = {}): Promise<Rotated> {
     const { source } = request;
     const given = source === 'pasted' || source === 'rollback';
+    await followService(this.#world, this.#book, request);
     const finished = await this.#resume(retireNow, given).catch((error) => this.#gaveUp(error));
     if (finished && !given) return finished;
     // What speaks against it is told before anything is written.
     const planned = await plan(this.#world, this.#book, request);
     await this.#follow();
     // The key to go back to must not be retired before.
-    if (source !== 'rollback') await makeRoom(this.#world, this.#book, planned.policy);
+    if (source !== 'rollback') await makeRoom(this.#world, this.#book, this.#adopted ? planned.policy : null);
     await begin(this.#world, this.#book, request, planned);
     return this.#run(true, retireNow);
   }
 
   /** Finishes what an earlier call left; undefined when there was nothing. Throws as `rotate` does. */
   async resume(): Promise<Rotated | undefined> {
+    await followService(this.#world, this.#book);
     return this.#resume(false, false);
   }
 
   /** Ends the old key at the service now. Throws ROTATE_NOTHING_TO_RETIRE and what `rotate` does. */
   async retireNow(): Promise<{ fingerprint: string }> {
-    await this.#resume(false, false);
+    await this.resume();
     await this.#follow();
     const { previous } = this.#book.keyring;
     if (!previous) throw new ScoutError('ROTATE_NOTHING_TO_RETIRE');
@@ -103,6 +108,7 @@ export class Rotation {
 
   /** Since when the key in the configuration is in use; asks the service for one that is new to the keyring. */
   async age(): Promise<Age> {
+    await followService(this.#world, this.#book);
     await this.#follow();
     const { fingerprint, since } = this.#book.keyring.current as KeptKey;
     return { fingerprint, since };
@@ -121,7 +127,15 @@ export class Rotation {
       return undefined;
     }
     this.#world.tell({ state: journal.state, text: `a rotation was cut short at ${journal.state}: going on` });
-    return this.#run(false, retireNow);
+    return this.#run(false, retireNow).catch((error) => this.#overrule(error, superseded));
+  }
+
+  /** An agent that does not send with the new key keeps nobody from giving it another: that may be what helps. */
+  #overrule(error: unknown, superseded: boolean): undefined {
+    if (!superseded || this.open?.state !== 'COMMITTED' || !(error instanceof ScoutError)) throw error;
+    this.#adopted = false;
+    this.#world.tell({ state: 'COMMITTED', text: error.problem.message, level: 'warning' });
+    this.#book.advance('RETIRING', 'another key was given before the agent sent with this one');
   }
 
   /** A key that the service never learned, whatever was said then, ended with the rotation it was for: another one may begin. */

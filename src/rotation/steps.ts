@@ -1,5 +1,5 @@
 import { createHash, createPublicKey } from 'node:crypto';
-import type { KeptKey } from '../credentials/keyring.ts';
+import type { KeptKey, Keyring } from '../credentials/keyring.ts';
 import { parsePrivateKey } from '../credentials/private-key.ts';
 import type { Proof } from '../credentials/proof.ts';
 import { sameValues, type Values } from '../credentials/values.ts';
@@ -56,8 +56,8 @@ async function register({ world, book, fresh }: Turn): Promise<void> {
   const key = values['api.private_key'] === undefined ? { sha256: sha256(values) } : { public_key: publicKey(values) };
   const answer = await twice(() => world.service.register(currentOf(book), key));
   if (answer.kind === 'done') return staged(world, book, next, answer.value, 'registered');
-  // The old key is dead, and by our own request perhaps.
-  if (answer.kind === 'refused' && (await isTaken(world, values)))
+  // The old key is dead, and by our own request perhaps; or the service does not take one key twice.
+  if (answer.kind !== 'forbidden' && (await isTaken(world, values)))
     return staged(world, book, next, null, 'the service knows the key already');
   return refused(world, book, answer);
 }
@@ -94,7 +94,7 @@ async function prove({ world, book }: Turn): Promise<void> {
   // A clock that is off spoils nothing here, and is worth a word.
   for (const { severity, message: text } of problems) if (severity === 'warning') world.tell({ state: 'STAGED', text, level: 'warning' });
   if (!fault) {
-    const other = otherServer(book, proof);
+    const other = otherServer(await ourselves(world, book, proof), proof);
     if (other) {
       abort(book, `the new key belongs to ${other.found}`);
       throw new ScoutError('ROTATE_OTHER_SERVER', { fingerprint, ...other });
@@ -169,12 +169,30 @@ function refused(world: World, book: Book, answer: Exclude<Answer<unknown>, { ki
 }
 
 /** A key of another service, server or organisation is none of ours, however well it works: whose it is, and who we are. */
-function otherServer(book: Book, proof: Proof): { found: string; expected: string } | undefined {
-  const { service } = book.keyring;
+function otherServer(service: Keyring['service'], proof: Proof): { found: string; expected: string } | undefined {
   if (!service?.service_id || proof.service_id === undefined) return undefined;
   const found = `${proof.server?.name ?? proof.service} (${proof.server?.id ?? proof.service_id})`;
   if (proof.service_id !== service.service_id) return { found, expected: `of the service ${service.service_id}` };
   return (proof.server?.id ?? null) === service.server_id ? undefined : { found, expected: service.server_id ?? 'of no server' };
+}
+
+/**
+ * Who we are, to compare a key with that came from outside: where that was not to be told at first, the key in use tells it
+ * now. Throws SERVICE_UNEXPECTED where a service that has told whose its keys are no longer does.
+ */
+async function ourselves(world: World, book: Book, proof: Proof): Promise<Keyring['service']> {
+  const { service } = book.keyring;
+  if (book.journal.source !== 'pasted') return service;
+  const { endpoint } = world;
+  if (proof.service_id === undefined && service?.service_id)
+    throw new ScoutError('SERVICE_UNEXPECTED', {
+      endpoint,
+      detail: 'it has told until now whose a key is, and does not tell it of the new one',
+    });
+  if (proof.service_id === undefined || service?.service_id) return service;
+  const reply = await world.service.whoami(currentOf(book));
+  if (reply.kind !== 'accepted') return service;
+  return { endpoint, service_id: reply.whoami.service_id, server_id: reply.whoami.server?.id ?? null };
 }
 
 /** What the proof tells: whose key it is, and when it ends itself, if it is an older one of the service's. */

@@ -67,7 +67,7 @@ export const ROTATION_ERRORS = {
   ROTATE_NOT_ADOPTED: row(
     EXIT.failed,
     'the configuration holds the new key {fingerprint}, but the running agent does not send with it: {detail}',
-    'Look at `scout-agent status`; run `scout-agent rotate` again once it is mended. The old key is kept.',
+    'Look at `scout-agent status`; run `scout-agent rotate` again once it is mended, or go back: scout-agent rotate --rollback. The old key is kept.',
   ),
   ROTATE_NO_PREVIOUS: row(EXIT.failed, 'there is no key to go back to: {detail}', 'Nothing was changed.'),
   ROTATE_NOTHING_TO_RETIRE: row(EXIT.failed, 'there is no old key to retire', 'See `scout-agent rotate --explain`.'),

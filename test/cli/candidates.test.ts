@@ -126,6 +126,16 @@ it('hands out nothing for another service, or where the keyring does not tell wh
   }
 });
 
+it('hands out a key in quarantine to the service that it is for, and to no other', () => {
+  const [ours, theirs] = [freshKey(), freshKey()];
+  const foreign = { ...quarantined(kept({ 'api.key': theirs })), endpoint: 'https://elsewhere.example' };
+  write({ ...EMPTY_KEYRING, service, quarantine: [quarantined(kept({ 'api.key': ours })), foreign] });
+  expect(read().candidates).toMatchObject([{ slot: 'quarantine', api: { key: ours } }]);
+  // The configuration names that service again, before any rotation there.
+  config.api.endpoint = 'https://elsewhere.example/';
+  expect(read().candidates).toMatchObject([{ slot: 'quarantine', api: { key: theirs } }]);
+});
+
 it('no keyring is none; one that is damaged, or may not be read, is a warning', () => {
   expect(read()).toMatchObject({ candidates: [], problems: [] });
   const secret = freshKey();

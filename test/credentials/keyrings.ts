@@ -75,7 +75,7 @@ export const keyrings: fc.Arbitrary<Keyring> = fc.record({
   next: orNull(kept),
   previous: orNull(kept),
   quarantine: fc.array(
-    fc.tuple(kept, text).map(([key, reason]) => ({ ...key, reason })),
+    fc.tuple(kept, text, fc.option(fc.webUrl())).map(([key, reason, endpoint]) => ({ ...key, reason, ...(endpoint && { endpoint }) })),
     { maxLength: 3 },
   ),
   rotation: orNull(journal),

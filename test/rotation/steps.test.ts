@@ -146,8 +146,21 @@ describe('a key of somebody else', () => {
     expect(at.disk).toMatchObject({ rotation: null, next: null, quarantine: [{ fingerprint: fingerprintOf(given) }] });
   });
 
+  it('is not taken where the service has told whose a key is, and no longer does', async () => {
+    const { at, found } = await pasted({ service_id: undefined, server: undefined });
+    expect(found).toMatch(/^ROTATE_UNDECIDED .*STAGED.*whose/);
+    expect(at.disk.rotation?.state).toBe('STAGED');
+  });
+
   it('cannot be told from ours where the service names none', async () => {
-    expect((await pasted({ service_id: undefined, server: undefined })).found).toBe('done');
+    const at = world({ policy: 'multi' });
+    const given = randomKey();
+    at.keys.push({ fingerprint: fingerprintOf(given), alive: true, slot: 'current', until: null });
+    const none = new ScoutError('SERVICE_UNEXPECTED', { endpoint: at.endpoint, detail: 'there is no whoami' });
+    Object.assign(at.service, { whoami: async () => Promise.reject(none) });
+    answering(at, 'prove', ({ proof, problems }) => ({ proof: { ...proof, service_id: undefined, server: undefined }, problems }));
+    expect(await rotate(at, request({ source: 'pasted', pasted: given }))).toBe('done');
+    expect(at.files).toEqual(given);
   });
 });
 

@@ -35,13 +35,14 @@ export interface Options {
   abilities?: ('register' | 'mint' | 'retire')[];
   agentRuns?: boolean;
   graceMs?: number;
+  serviceId?: string;
 }
 
 const NAMES = ['whoami', 'prove', 'register', 'mint', 'retire'];
 
 export class SimulatedWorld implements World {
   readonly options: Required<Options>;
-  readonly endpoint = 'https://keys.test';
+  endpoint = 'https://keys.test';
   readonly keys: ServiceKey[] = [];
   readonly minted = new Map<string, { text: string; by: string }>();
   /** Keys that an operator has on paper. */
@@ -65,7 +66,14 @@ export class SimulatedWorld implements World {
   #count = 0;
 
   constructor(options: Options) {
-    this.options = { replays: true, abilities: ['register', 'mint', 'retire'], agentRuns: true, graceMs: 86_400_000, ...options };
+    this.options = {
+      replays: true,
+      abilities: ['register', 'mint', 'retire'],
+      agentRuns: true,
+      graceMs: 86_400_000,
+      serviceId: 'service-1',
+      ...options,
+    };
     this.files = { ...options.first };
     this.agentUses = fingerprintOf(options.first);
     this.toldKey = this.agentUses;
@@ -272,7 +280,7 @@ export class SimulatedWorld implements World {
     const pair = 'api.private_key' in this.options.first;
     return {
       service: 'scout-hub',
-      service_id: 'service-1',
+      service_id: this.options.serviceId,
       version: '1',
       server: pair ? null : { id: 'server-1', name: 'web-1', policy: this.options.policy },
       ...(pair && { credential: { id: 'c', name: 'ci', role: 'admin' as const, scopes: [] } }),

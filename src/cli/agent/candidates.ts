@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Candidate } from '../../agent/checker.ts';
 import type { Config } from '../../config/schema.ts';
-import { KEYRING, type KeptKey, type Keyring } from '../../credentials/keyring.ts';
+import { endpointOf, KEYRING, type KeptKey, type Keyring, sameAddress } from '../../credentials/keyring.ts';
 import { readKeyring } from '../../credentials/keyring-file.ts';
 import { type Values, withValues } from '../../credentials/values.ts';
 import { bindingId } from '../../secrets/envelope.ts';
@@ -31,8 +31,8 @@ export function readCandidates(config: Config, opening: Opening): Candidates {
   const found: Candidates = { candidates: [], problems: [], path };
   try {
     const keyring = readKeyring(path);
-    if (!keyring.service || !sameService(keyring.service.endpoint, config.api.endpoint)) return found;
     for (const [slot, key] of slots(keyring)) {
+      if (!sameAddress(endpointOf(keyring, key), config.api.endpoint)) continue;
       const values = openValues(key, path, opening);
       if ('problem' in values) found.problems = [{ ...values.problem, severity: 'warning' }];
       else found.candidates.push({ slot, api: settings(config.api, values.values), ...endedFor(slot, keyring.rotation) });
@@ -86,9 +86,3 @@ function settings(api: Config['api'], values: Values): Config['api'] {
   const auth = pair === (api.auth === 'jwt') || api.auth === 'bearer' ? api.auth : pair ? 'jwt' : 'api-key';
   return { ...withValues(api, values), ...(auth && { auth }) };
 }
-
-function sameService(one: string, other: string): boolean {
-  return URL.canParse(one) && URL.canParse(other) && plain(new URL(one)) === plain(new URL(other));
-}
-
-const plain = ({ origin, pathname }: URL): string => origin + pathname.replace(/\/$/, '');
