@@ -58,6 +58,27 @@ export const HUB_ERRORS = {
     'the data is in PostgreSQL, which has a backup of its own',
     'Run: pg_dump {where} --schema={schema} --format=custom --file={path} {database}',
   ),
+  HUB_COPY_BUSY: row(
+    EXIT.again,
+    'a hub or another command uses {place}',
+    'Stop every hub that works on it (systemctl stop scout-hub), and copy again; nothing was changed.',
+  ),
+  HUB_COPY_NONE: row(EXIT.failed, 'there is no hub in {place}', 'Name the folder of a hub, or its database in PostgreSQL, with --from.'),
+  HUB_COPY_NOT_EMPTY: row(
+    EXIT.failed,
+    'there is a hub in {place} already: {detail}',
+    'Name an empty place with --to: a folder without hub.db, or another schema (?schema=NAME); nothing was changed.',
+  ),
+  HUB_COPY_AUDIT: row(
+    EXIT.failed,
+    'the audit trail of organisation {org} is broken at line {line}: {detail}',
+    'Compare it with a backup first; --accept-broken-audit copies it as it stands. Nothing was changed.',
+  ),
+  HUB_COPY_DIFFERS: row(
+    EXIT.failed,
+    'what arrived in {place} is not what was read: {detail}',
+    'It was undone, and the source is as it was. Look at the disks of both, and copy again.',
+  ),
   HUB_DATABASE: row(
     EXIT.unreachable,
     'cannot use the database {name}: {detail}',
@@ -121,7 +142,7 @@ export const HUB_ERRORS = {
   HUB_PUBLIC_KEY: row(
     EXIT.failed,
     '{path} is not an RSA public key of 2048 bits or more: {detail}',
-    'Give the public half as PEM (openssl pkey -in key.pem -pubout), or base64url of its DER.',
+    'Give the public half as PEM (openssl pkey -in key.pem -pubout), DER, base64url of that, or a JWK.',
   ),
   HUB_TOKEN_UNKNOWN: row(EXIT.failed, 'there is no token of this fingerprint', 'See: scout-hub token list'),
   HUB_AUDIT_BROKEN: row(

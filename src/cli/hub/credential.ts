@@ -39,7 +39,7 @@ export function verb(program: Command): void {
     'let in whoever has a private key, or an API key of the whole organisation',
     'add ci --public-key ci.pub --role member --expires 365d',
   )
-    .option('--public-key <file>', 'of a key pair: RSA, 2048 bits or more, PEM or base64url of the DER')
+    .option('--public-key <file>', 'of a key pair: RSA, 2048 bits or more; PEM, DER, base64url of that, or a JWK')
     .option('--key-pair', 'make the key pair here; its private half is printed once and kept nowhere')
     .option('--api-key', 'make an API key here, printed once and kept nowhere')
     .requiredOption('--role <role>', 'admin or member')
@@ -94,9 +94,9 @@ async function scopesOf(given: string[] | undefined, role: OrgCredential['role']
   return scopes as Scope[];
 }
 
-function read(path: string): string {
+function read(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (error) {
     throw new ScoutError('FILE_UNREADABLE', { path, detail: detailOf(error) });
   }

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { ScoutError } from '../../support/errors.ts';
 
 const LEAST_BITS = 2_048;
@@ -19,17 +19,17 @@ export interface PublicKey {
 }
 
 /**
- * Reads an RSA public key from PEM, or from base64url or base64 of its SPKI DER. Throws HUB_PUBLIC_KEY with the reason;
- * `path` is what messages call the place it came from.
+ * Reads an RSA public key from PEM, from a JWK (RFC 7517), or from DER (SPKI or PKCS#1) as it is, in base64url or base64.
+ * Throws HUB_PUBLIC_KEY with the reason; `path` is what messages call the place it came from.
  */
-export function parsePublicKey(given: string, path: string): PublicKey {
+export function parsePublicKey(given: string | Buffer, path: string): PublicKey {
   const fail = (detail: string) => new ScoutError('HUB_PUBLIC_KEY', { path, detail });
-  const text = given.trim();
+  const text = typeof given === 'string' ? given.trim() : isDer(given) ? given.toString('base64url') : given.toString().trim();
   if (text === '') throw fail('it is empty');
   const label = /^-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
   if (label?.includes('PRIVATE KEY')) throw fail('it is a private key, which must stay where it was made');
   if (label === 'CERTIFICATE') throw fail('it is a certificate');
-  const key = label === undefined ? fromDer(text, fail) : attempt(() => createPublicKey(text));
+  const key = text.startsWith('{') ? fromJwk(text, fail) : label === undefined ? fromDer(text, fail) : attempt(() => createPublicKey(text));
   if (!key) throw fail('its PEM is damaged');
   if (key.asymmetricKeyType !== 'rsa') throw fail(`it is of type ${key.asymmetricKeyType}`);
   const jwk = key.export({ format: 'jwk' });
@@ -68,14 +68,30 @@ export const hashOfKid = (kid: string): string => (kid.length === 64 ? kid : Buf
 /** What people are shown of a credential: the first 12 hex digits of its thumbprint. */
 export const fingerprintOfKid = (kid: string): string => hashOfKid(kid).slice(0, 12);
 
+/** A SEQUENCE of 128 bytes or more: no text begins so. */
+const isDer = (bytes: Buffer): boolean => bytes[0] === 0x30 && (bytes[1] ?? 0) > 0x80;
+
+function fromJwk(text: string, fail: (detail: string) => ScoutError): KeyObject {
+  const jwk: unknown = attempt(() => JSON.parse(text));
+  if (typeof jwk !== 'object' || jwk === null) throw fail('it is neither PEM, JSON nor base64url');
+  if ('d' in jwk) throw fail('it is a private key, which must stay where it was made');
+  if ('keys' in jwk) throw fail('it is a set of keys (JWKS): give one of them');
+  const key = attempt(() => createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }));
+  if (!key) throw fail('it is JSON, but no public key (JWK)');
+  return key;
+}
+
 function fromDer(text: string, fail: (detail: string) => ScoutError): KeyObject {
   const compact = text.replace(/\s/g, '');
-  if (!/^[\w+/-]+={0,2}$/.test(compact)) throw fail('it is neither PEM nor base64url');
+  if (!/^[\w+/-]+={0,2}$/.test(compact)) throw fail('it is neither PEM, JSON nor base64url');
   const key = Buffer.from(compact, 'base64url');
-  const found = attempt(() => createPublicKey({ key, format: 'der', type: 'spki' }));
-  if (found) return found;
+  // First: out of a private key the library would make the public one.
   const secret = (['pkcs8', 'pkcs1'] as const).some((type) => attempt(() => createPrivateKey({ key, format: 'der', type })));
-  throw fail(secret ? 'it is a private key, which must stay where it was made' : 'it is base64url, but of no public key in DER (SPKI)');
+  if (secret) throw fail('it is a private key, which must stay where it was made');
+  const read = (type: 'spki' | 'pkcs1') => attempt(() => createPublicKey({ key, format: 'der', type }));
+  const found = read('spki') ?? read('pkcs1');
+  if (!found) throw fail('it is base64url, but of no public key in DER');
+  return found;
 }
 
 function attempt<T>(make: () => T): T | undefined {

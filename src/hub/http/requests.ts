@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type * as z from 'zod';
 import type { Person } from '../people/session.ts';
 import type { Registry } from '../servers.ts';
+import { faultsOf } from './body-faults.ts';
 import type { Caller } from './gate.ts';
 import { type ProblemWord, Refusal } from './problems.ts';
 import { type Arrived, fromOf } from './proxies.ts';
@@ -41,9 +42,7 @@ export async function bodyOf<Schema extends z.ZodType>(
   }
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  // Places and kinds only: what stands there may be a key.
-  const where = parsed.error.issues.map(({ path, code }) => `${path.join('.') || 'body'} (${code})`).join(', ');
-  throw new Refusal(word, `The body is not what this route takes: ${where}.`);
+  throw new Refusal(word, `The body is not what this route takes: ${faultsOf(parsed.error)}.`);
 }
 
 /** The headers of a request, by name. */

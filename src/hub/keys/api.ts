@@ -22,7 +22,9 @@ export function mountKeys(router: Router, hub: Hub): void {
   // First, and past the gate: by now the key that asks may be dead, ended by the very request that this one repeats.
   const before = async (c: Context) => {
     const answer = await api.replay(secretOf(headersOf(c)) ?? '', idempotencyKeyOf(c));
-    return answer && c.json(answer);
+    if (!answer) return undefined;
+    await bodyOf(c, mintSchema);
+    return c.json(answer);
   };
   router.on('POST /api/v1/keys/mint', async (c) => c.json(await api.mint(c)), { before });
   router.on('POST /api/v1/keys/retire', async (c) => c.json(await api.retire(c)));

@@ -220,7 +220,7 @@ describe('a public key', () => {
     expect(other(generateKeyPairSync('ec', { namedCurve: 'P-256' }))).toContain('of type ec');
     expect(other(generateKeyPairSync('rsa-pss', { modulusLength: 2048 }))).toContain('of type rsa-pss');
     expect(faultOf('')).toContain('empty');
-    expect(faultOf('%')).toContain('neither PEM nor base64url');
+    expect(faultOf('%')).toContain('neither PEM, JSON nor base64url');
     expect(faultOf('AAAA')).toContain('of no public key');
     expect(faultOf('-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----')).toContain('damaged');
   });

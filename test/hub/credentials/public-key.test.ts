@@ -34,8 +34,14 @@ describe('parsePublicKey', () => {
       ` ${SPKI.toString('base64').replace(/(.{64})/g, '$1\n')}\n`,
       publicKey.export({ format: 'pem', type: 'spki' }),
       publicKey.export({ format: 'pem', type: 'pkcs1' }),
+      SPKI,
+      publicKey.export({ format: 'der', type: 'pkcs1' }),
+      publicKey.export({ format: 'der', type: 'pkcs1' }).toString('base64url'),
+      Buffer.from(publicKey.export({ format: 'pem', type: 'spki' })),
+      JSON.stringify(publicKey.export({ format: 'jwk' })),
+      Buffer.from(JSON.stringify({ ...publicKey.export({ format: 'jwk' }), kid: 'x', use: 'sig', alg: 'RS256' }, null, 2)),
     ];
-    for (const form of forms) expect(parsePublicKey(form as string, 'f')).toEqual(parsePublicKey(forms[0] as string, 'f'));
+    for (const form of forms) expect(parsePublicKey(form as string | Buffer, 'f')).toEqual(parsePublicKey(forms[0] as string, 'f'));
     expect(faultOf(keyOf(sound))).toBe('none');
   });
 
@@ -62,10 +68,12 @@ describe('parsePublicKey', () => {
       [privateKey.export({ format: 'der', type: 'pkcs1' }).toString('base64'), 'it is a private key'],
       [pss, 'of type rsa-pss'],
       [ed, 'of type ed25519'],
-      [publicKey.export({ format: 'der', type: 'pkcs1' }).toString('base64url'), 'no public key in DER'],
       [SPKI.toString('base64url').slice(0, -40), 'no public key in DER'],
       ['', 'empty'],
-      ['{"kty":"RSA"}', 'neither PEM nor base64url'],
+      ['{"kty":"RSA"}', 'no public key (JWK)'],
+      ['{"kty":"RSA"', 'neither PEM, JSON nor base64url'],
+      [JSON.stringify(privateKey.export({ format: 'jwk' })), 'it is a private key'],
+      [JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] }), 'JWKS'],
       ['-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----', 'damaged'],
       ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', 'certificate'],
     ] as const;

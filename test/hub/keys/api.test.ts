@@ -170,6 +170,13 @@ describe('mint', () => {
     expect(await slots(old)).toEqual(['current']);
   });
 
+  it('is no other request under the same Idempotency-Key', async () => {
+    const [old, idempotency] = [await add('a', 'immediate'), randomUUID()];
+    const { key } = await mint(old, idempotency);
+    refused(await post('mint', old, { name: 'spare' }, { 'idempotency-key': idempotency }), 400, 'key_invalid');
+    expect(await mint(old, idempotency)).toMatchObject({ key, replayed: true });
+  });
+
   it('is not repeated for a key that somebody has shut out on purpose', async () => {
     const registry = hub.registry;
     const actions = [{ action: 'disable', force: false } as const, { action: 'delete', force: false } as const];
