@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { ScoutError } from '../../support/errors.ts';
 
 const LEAST_BITS = 2_048;
@@ -76,7 +76,7 @@ function fromJwk(text: string, fail: (detail: string) => ScoutError): KeyObject 
   if (typeof jwk !== 'object' || jwk === null) throw fail('it is neither PEM, JSON nor base64url');
   if ('d' in jwk) throw fail('it is a private key, which must stay where it was made');
   if ('keys' in jwk) throw fail('it is a set of keys (JWKS): give one of them');
-  const key = attempt(() => createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }));
+  const key = attempt(() => createPublicKey({ key: jwk as webcrypto.JsonWebKey, format: 'jwk' }));
   if (!key) throw fail('it is JSON, but no public key (JWK)');
   return key;
 }
