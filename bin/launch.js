@@ -10,14 +10,23 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Starts `name` (agent or hub) from its bundle, or from the sources where there is none. */
 export async function launch(program, name) {
-  if (Number.parseInt(process.versions.node, 10) < NEEDED) return relaunch(program);
+  if (Number.parseInt(process.versions.node, 10) < NEEDED) return relaunch(program, pinned());
+  if (process.env.NODE_DEBUG) return withoutDebug(program);
   const bundle = at(`../dist/${name}/main.js`);
   const { main } = await import(existsSync(bundle) ? bundle : at(`../src/cli/${name}.ts`));
   await main(process.argv.slice(2));
 }
 
-function relaunch(program) {
-  const node = pinned();
+// Node prints what it sends where this asks for it: the key in the header, the password of a proxy. It has noted that
+// before anything of ours ran, so that only a process that never saw it keeps silent.
+function withoutDebug(program) {
+  delete process.env.NODE_DEBUG;
+  process.stderr.write(`${program}: NODE_DEBUG is not obeyed: it would show the key\n`);
+  if (!process.execve) return relaunch(program, process.execPath, process.env.NODE_OPTIONS);
+  process.execve(process.execPath, [process.argv0, ...process.execArgv, ...process.argv.slice(1)], process.env);
+}
+
+function relaunch(program, node, options = '') {
   if (!node) {
     process.stderr.write(
       `error NODE_TOO_OLD: this is Node ${process.versions.node}, and ${program} needs ${NEEDED} or newer\n  Run \`npm ci\` beside it (it brings the right Node), or install Node ${NEEDED}.\n`,
@@ -26,7 +35,7 @@ function relaunch(program) {
     return;
   }
   // NODE_OPTIONS was meant for the other Node; a flag unknown to this one would end it.
-  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '' } });
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: options } });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 1;

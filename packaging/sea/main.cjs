@@ -4,6 +4,8 @@
 const { getAsset } = require('node:sea');
 const { compileFunction } = require('node:vm');
 
+// Those that Node notes before anything of ours runs: other authorities, and what it is to print (the key, in a header).
+const NOTED = ['NODE_EXTRA_CA_CERTS', 'NODE_DEBUG'];
 const FOREIGN = ['NODE_OPTIONS', 'NODE_TLS_REJECT_UNAUTHORIZED', 'NODE_PATH'];
 
 /** Runs a bundle, and returns what it exports. */
@@ -13,9 +15,10 @@ function load(name) {
   return module.exports;
 }
 
-// Node has noted it before anything of ours ran; only a process that never saw it trusts no more than it should.
-if (process.env.NODE_EXTRA_CA_CERTS !== undefined && process.execve) {
-  const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+// Only a process that never saw them trusts, and tells, no more than it should.
+if (NOTED.some((name) => process.env[name] !== undefined) && process.execve) {
+  const env = { ...process.env };
+  for (const name of NOTED) delete env[name];
   const flags = process.execArgv.length > 0 ? [`--node-options=${process.execArgv.join(' ')}`] : [];
   process.execve(process.execPath, [process.argv0, ...flags, ...process.argv.slice(2)], env);
 }

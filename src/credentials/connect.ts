@@ -89,6 +89,7 @@ function tunnel(proxy: URL, endpoint: URL, timeout: number): Promise<net.Socket>
     headers: { host: `${endpoint.hostname}:${port(endpoint)}`, ...(authorization && { 'proxy-authorization': authorization }) },
     timeout,
     agent: false,
+    rejectUnauthorized: true,
   });
   request.once('connect', (response, socket) => {
     if (response.statusCode === 200) return resolve(socket);

@@ -119,10 +119,17 @@ async function dispatcherOf({ endpoint, proxy, tls, timeout }: Connection): Prom
   // both in Node and in a bundle.
   const { default: undici } = await import('undici');
   const host = endpoint.hostname.replace(/^\[|\]$/g, '');
-  const connect = { ...tls, ...(net.isIP(host) === 0 && { servername: host }), timeout };
+  // Said outright: else NODE_TLS_REJECT_UNAUTHORIZED of the environment would have the key sent to anybody.
+  const connect = { rejectUnauthorized: true, ...tls, ...(net.isIP(host) === 0 && { servername: host }), timeout };
   if (!proxy) return new undici.Agent({ connect });
   const token = proxyAuthorization(proxy);
-  return new undici.ProxyAgent({ uri: proxy.origin, ...(token && { token }), requestTls: connect, proxyTunnel: true });
+  return new undici.ProxyAgent({
+    uri: proxy.origin,
+    ...(token && { token }),
+    requestTls: connect,
+    proxyTls: { rejectUnauthorized: true },
+    proxyTunnel: true,
+  });
 }
 
 async function read(body: AsyncIterable<Buffer>, seen: Answered): Promise<void> {

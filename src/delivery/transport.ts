@@ -61,6 +61,8 @@ export class Transport {
       keepAlive: true,
       maxSockets: 1,
       maxFreeSockets: 1,
+      // Said outright: else NODE_TLS_REJECT_UNAUTHORIZED of the environment would have the key sent to anybody.
+      rejectUnauthorized: true,
       ...(this.#secure && { proxyEnv: through ? { https_proxy: through.href } : {} }),
     };
     if (this.#secure) this.#files = tlsFiles(tls);

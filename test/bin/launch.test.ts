@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AGENT } from '../helpers/programs.ts';
+import { AGENT, HUB } from '../helpers/programs.ts';
 
 /** Makes this Node say that it is another, before the launcher looks. */
 const pretend = (version: string) => [
@@ -30,5 +30,20 @@ describe('the launcher under an older Node', () => {
     const { status, stderr } = start(join(folder, 'bin/scout-agent.js'), ['--version']);
     expect(status).toBe(1);
     expect(stderr).toMatch(/NODE_TOO_OLD: this is Node 20\.1\.0, and scout-agent needs 26 or newer\n {2}Run `npm ci`/);
+  });
+});
+
+describe('NODE_DEBUG, with which Node prints the headers that it sends', () => {
+  it.each([
+    ['scout-agent', AGENT],
+    ['scout-hub', HUB],
+  ])('is not obeyed by %s, which says so, and hands all else through', (name, launcher) => {
+    const env = { ...process.env, NODE_DEBUG: 'https,http,tls,net,child_process,timer,stream' };
+    const flags = ['--stack-trace-limit=3'];
+    const done = spawnSync(process.execPath, [...flags, launcher, '--version'], { encoding: 'utf8', env });
+    expect(done).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+    const said = done.stderr.split('\n').filter((line) => !/^(STREAM|NET|TIMER) \d+:/.test(line) && line !== '');
+    expect(said).toEqual([`${name}: NODE_DEBUG is not obeyed: it would show the key`]);
+    expect(spawnSync(process.execPath, [launcher, '--no-such-option'], { env })).toMatchObject({ status: 64 });
   });
 });

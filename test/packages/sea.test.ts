@@ -59,7 +59,7 @@ describe.skipIf(process.platform !== 'linux')('the single executables', { timeou
     const script = join(folder, 'foreign.cjs');
     writeFileSync(script, `require('node:fs').writeFileSync(${JSON.stringify(evidence)}, '')`);
     for (const path of [agent, hub]) {
-      const env = { ...process.env, NODE_OPTIONS: `--require=${script} --inspect=0`, NODE_PATH: folder };
+      const env = { ...process.env, NODE_OPTIONS: `--require=${script} --inspect=0`, NODE_PATH: folder, NODE_DEBUG: 'module' };
       expect(await run(path, ['--version'], { env })).toEqual({ status: 0, stdout: '1.2.3\n', stderr: '' });
     }
     expect(existsSync(evidence)).toBe(false);

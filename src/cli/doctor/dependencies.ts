@@ -82,8 +82,8 @@ function manager(around: Surroundings, env: NodeJS.ProcessEnv): Finding[] {
 function options(env: NodeJS.ProcessEnv): Finding[] {
   const set = ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_TLS_REJECT_UNAUTHORIZED'].filter((name) => env[name]);
   return set.map((name) =>
-    name === 'NODE_TLS_REJECT_UNAUTHORIZED' && env[name] === '0'
-      ? failed(name, 'certificates would not be checked', 'Unset it; name the authority in tls.ca_file.')
+    name === 'NODE_TLS_REJECT_UNAUTHORIZED'
+      ? warning(name, 'set in this environment, and not obeyed', 'Name the authority of the service in tls.ca_file.')
       : warning(name, 'set in this environment', 'Unset it where it was meant for another program.'),
   );
 }
