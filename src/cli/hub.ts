@@ -24,6 +24,7 @@ async function verbs(): Promise<Verb[]> {
     import('./hub/org.ts'),
     import('./hub/audit.ts'),
     import('./hub/backup.ts'),
+    import('./hub/copy.ts'),
     import('./hub/completion.ts'),
   ]);
   return loaded.map((module) => module.verb);

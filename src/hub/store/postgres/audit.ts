@@ -1,6 +1,7 @@
 import { link } from '../../../support/chain.ts';
+import { auditLineOf } from '../audit-line.ts';
 import type { AuditEntry, AuditLine } from '../store.ts';
-import type { Row, Sql } from './client.ts';
+import type { Sql } from './client.ts';
 
 /**
  * Adds a line to its organisation's trail, if there is one to add. Belongs into the caller's transaction, at its end: the
@@ -11,21 +12,12 @@ export async function appendAudit(sql: Sql, entry: AuditEntry | undefined): Prom
   const { org, at, actor, action, subject, detail, address } = entry;
   await sql`SELECT pg_advisory_xact_lock(hashtextextended('scout-hub audit ' || current_schema() || ' ' || ${org}::text, 0))`;
   const [last] = await sql`SELECT seq, line FROM audit WHERE org = ${org} ORDER BY seq DESC LIMIT 1`;
-  const line = link({ at, actor, action, subject, detail, address }, last ? { seq: last.seq, hash: lineOf(last).hash } : null);
+  const line = link({ at, actor, action, subject, detail, address }, last ? { seq: last.seq, hash: auditLineOf(last).hash } : null);
   await sql`INSERT INTO audit (org, seq, line) VALUES (${org}, ${line.seq}, ${JSON.stringify(line)})`;
 }
 
 /** Lines of an organisation's trail from a number on, as they were hashed. */
 export async function auditTrail(sql: Sql, org: string, from: number, most: number): Promise<AuditLine[]> {
   const rows = await sql`SELECT seq, line FROM audit WHERE org = ${org} AND seq >= ${from} ORDER BY seq LIMIT ${most}`;
-  return rows.map(lineOf);
-}
-
-/** A line that somebody spoilt so far that it cannot be read comes back empty, for whoever walks the chain to find. */
-function lineOf(row: Row): AuditLine {
-  try {
-    const line = JSON.parse(row.line) as AuditLine | null;
-    if (typeof line?.hash === 'string') return line;
-  } catch {}
-  return { seq: row.seq, at: 0, actor: '', action: '', subject: '', detail: {}, address: null, prev: '', hash: '' };
+  return rows.map(auditLineOf);
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import postgres from 'postgres';
 import type { Address } from './address.ts';
 import { openSocket } from './socket.ts';
+import { enterUse } from './use.ts';
 
 /** A statement is cancelled on the server, and its locks are given back, after this share of the time that work may take. */
 const STATEMENT_SHARE = 0.8;
@@ -45,9 +46,11 @@ export class Client {
   over = false;
   /** Whether it is known to be connected, and to a server that writes. */
   proven = false;
+  readonly #schema: string;
   #socket: Socket | undefined;
 
   constructor(address: Address, { host, port }: Address['hosts'][number]) {
+    this.#schema = address.schema;
     this.sql = postgres({
       host,
       port,
@@ -77,10 +80,12 @@ export class Client {
     } as postgres.Options<Record<string, postgres.PostgresType>>) as unknown as Sql;
   }
 
-  /** Connects. Throws what the connection, or a server that only reads, has against it. */
+  /** Connects. Throws what the connection, a server that only reads, or a copy under way has against it. */
   async prove(): Promise<void> {
     const [row] = await this.sql`SELECT current_setting('transaction_read_only') AS only`;
     if (row?.only === 'on') throw Object.assign(new Error('it only reads, as a standby does'), { code: 'CONNECTION_READ_ONLY' });
+    if (!(await enterUse(this.sql, this.#schema)))
+      throw Object.assign(new Error('`scout-hub copy` is at work on it'), { code: 'CONNECTION_COPIED' });
     this.proven = true;
   }
 

@@ -8,7 +8,7 @@ import { beginSegment } from './segments.ts';
 type Migration = (sql: Sql) => Promise<void>;
 
 /** From version n to n + 1; forward only, and never edited once released. */
-const MIGRATIONS: Migration[] = [first];
+const MIGRATIONS: Migration[] = [first, unknownRefusals];
 
 /** Building an index over a large window takes its time, ms. */
 const MIGRATION_MS = 3_600_000;
@@ -50,4 +50,9 @@ async function first(sql: Sql): Promise<void> {
   await sql.unsafe(STREAM);
   await beginSegment(sql);
   await sql`INSERT INTO meta (name, value) VALUES ('service_id', ${randomUUID()})`;
+}
+
+/** What is copied from SQLite may have refusals of a time when it was not noted when the last of them was. */
+async function unknownRefusals(sql: Sql): Promise<void> {
+  await sql.unsafe('ALTER TABLE refusals ALTER COLUMN last_at DROP NOT NULL');
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { syncFolder } from '../../../support/atomic.ts';
 import { detailOf, ScoutError } from '../../../support/errors.ts';
 import { checkFile } from './integrity.ts';
+import { publish } from './publish.ts';
 
 /**
  * Writes a copy of a database into a new file of mode 0600 while others go on writing: it is as the database was at the
@@ -22,33 +22,11 @@ export function backup(database: DatabaseSync, file: string): void {
     closeSync(openSync(temporary, 'wx', 0o600));
     database.prepare('VACUUM INTO ?').run(temporary);
     checkFile(temporary, true);
-    sync(temporary);
-    name(temporary, path);
-    syncFolder(folder);
+    publish(temporary, path);
   } catch (error) {
     throw fault(file, error instanceof ScoutError ? error.message : detailOf(error), error);
   } finally {
     for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${temporary}${suffix}`, { force: true });
-  }
-}
-
-function sync(path: string): void {
-  const file = openSync(path, 'r+');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** link(2) never takes the place of a file that came meanwhile; a file system without links has only the look before. */
-function name(temporary: string, path: string): void {
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'EMLINK') throw error;
-    renameSync(temporary, path);
   }
 }
 

@@ -30,7 +30,8 @@ export function openDatabase(folder: string): DatabaseSync {
   }
 }
 
-function createFile(path: string, folder: string): void {
+/** Makes an empty file of mode 0600 in a data folder, which belongs to whom the folder does. Throws what the kernel says. */
+export function createFile(path: string, folder: string): void {
   const file = openSync(path, 'a', 0o600);
   try {
     const { uid, gid } = statSync(folder);
