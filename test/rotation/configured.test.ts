@@ -226,6 +226,17 @@ describe('what could not be replaced is known before anything is done', () => {
     expect(code()).toBe('EDIT_REFUSED');
   });
 
+  it('a file that never changes (chattr +i), which shows only when it is to be replaced', () => {
+    const file = home.file('a.yml', `api:\n  key: ${freshKey()}\n`);
+    // Root alone may set it, and not on every file system.
+    if (spawnSync('chattr', ['+i', file]).status !== 0) return;
+    try {
+      expect(code()).toBe('EDIT_REFUSED');
+    } finally {
+      spawnSync('chattr', ['-i', file]);
+    }
+  });
+
   it('a file with another name', () => {
     linkSync(home.file('a.yml', `api:\n  key: ${freshKey()}\n`), path.join(home.folder, 'b.yml'));
     expect(code()).toBe('EDIT_REFUSED');

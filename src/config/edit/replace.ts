@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
+  accessSync,
   type BigIntStats,
   closeSync,
+  constants,
   copyFileSync,
   existsSync,
   fstatSync,
@@ -82,6 +84,7 @@ function withCopy(original: Original, text: string, refuse: (detail: string) => 
   const { path: file, stat } = original;
   if (stat.nlink > 1n) throw refuse(`the file has ${stat.nlink} hard links, and the others would keep the old value`);
   if (isMountPoint(file)) throw refuse('the file is mounted by itself, so that no other can take its place; mount its folder');
+  if (isImmutable(file)) throw refuse('the file is marked as one that never changes (chattr +i)');
   const copy = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}`);
   try {
     const failure = makeLike(file, copy, text);
@@ -109,6 +112,16 @@ function sweep(file: string): void {
     }
   } catch {
     // A folder that cannot be read, or another who swept at the same time: no reason not to go on.
+  }
+}
+
+/** Only this is refused to root so: a mode or a read-only mount is told by another code. */
+function isImmutable(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return false;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
   }
 }
 
