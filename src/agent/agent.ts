@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import type { Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
 import { Spool } from '../delivery/spool.ts';
 import { detailOf, type Problem } from '../support/errors.ts';
+import { ensureFolder } from '../support/folder.ts';
 import type { Host } from '../support/host.ts';
 import type { AgentLog } from '../support/logger.ts';
 import { VERSION } from '../support/version.ts';
@@ -109,7 +109,7 @@ export class Agent {
    */
   async start({ schedule = true } = {}): Promise<void> {
     const { config } = this.#checked;
-    for (const folder of [config.state_dir, config.runtime_dir]) mkdirSync(folder, { recursive: true, mode: 0o750 });
+    for (const folder of [config.state_dir, config.runtime_dir]) ensureFolder(folder);
     this.#lock.acquire();
     this.#spool.open();
     await this.#deliveries.apply(config, this.#keys.prepare(config, this.#checked.candidates, true));

@@ -13,6 +13,8 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const HOLD_MS = { least: 100, most: 300_000 };
 /** How long whoever holds our socket may take to say who it is. */
 const PROBE_TIMEOUT_MS = 1_000;
+/** What the kernel says of a place where this user may not write. */
+const REFUSED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
 
 /** What the socket's requests do. What they throw goes back to whoever asked, as a problem. */
 export interface ControlHandlers {
@@ -44,7 +46,7 @@ export class ControlServer {
 
   /**
    * Listens, in place of a socket that a killed agent left behind. Throws AGENT_RUNNING when another agent answers
-   * there, CONTROL_SOCKET when the folder cannot be made or written.
+   * there, FILE_UNWRITABLE when this user may not make the socket, CONTROL_SOCKET when it cannot be made otherwise.
    */
   async start(): Promise<void> {
     try {
@@ -62,7 +64,13 @@ export class ControlServer {
       this.#reached?.close();
       this.#reached = undefined;
       if (error instanceof ScoutError) throw error;
-      throw new ScoutError('CONTROL_SOCKET', { path: this.#path, detail: detailOf(error) }, {}, { cause: error });
+      const refused = REFUSED.has((error as NodeJS.ErrnoException).code ?? '');
+      throw new ScoutError(
+        refused ? 'FILE_UNWRITABLE' : 'CONTROL_SOCKET',
+        { path: this.#path, detail: detailOf(error) },
+        {},
+        { cause: error },
+      );
     }
   }
 

@@ -1,8 +1,9 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { detailOf, ScoutError } from '../support/errors.ts';
+import { ensureFolder } from '../support/folder.ts';
 import { ask } from './control-client.ts';
 import { daemonCommand } from './process.ts';
 import { READY_FD, type ReadyMessage } from './ready.ts';
@@ -58,8 +59,8 @@ export async function startInBackground(start: Start): Promise<Started> {
 }
 
 function openLog(path: string): number {
+  ensureFolder(dirname(path));
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
     return openSync(path, 'a', 0o640);
   } catch (error) {
     throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });

@@ -32,12 +32,8 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
   const { config } = checked;
   const secrets = new KnownSecrets();
   secrets.learn(found);
-  const log = createLogger({
-    level: config.log.level,
-    format: config.log.format,
-    ...(config.log.file && { file: config.log.file, reopened: followLog(config.log.file) }),
-    secrets: () => secrets.known,
-  });
+  const log = openLog(config, secrets);
+  if (!log) return;
   for (const { code, message, remedy } of checked.problems) log.warn({ code, remedy }, message);
 
   const { promise: ended, resolve: end } = Promise.withResolvers<string>();
@@ -57,8 +53,7 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
     await agent.start();
   } catch (error) {
     log.error({ detail: detailOf(error) }, 'the agent could not start');
-    const known = error instanceof ScoutError ? error : new ScoutError('INTERNAL', { detail: detailOf(error) });
-    return fail([known.problem], known.exit);
+    return failWith(error);
   }
   log.info(
     {
@@ -97,10 +92,23 @@ async function attempt(check: () => Promise<CheckResult>): Promise<CheckResult |
   try {
     return await check();
   } catch (error) {
-    const known = error as ScoutError;
-    fail([known.problem], known.exit);
+    failWith(error);
     return undefined;
   }
+}
+
+function openLog({ log: { level, format, file } }: Config, secrets: KnownSecrets): AgentLog | undefined {
+  try {
+    return createLogger({ level, format, ...(file && { file, reopened: followLog(file) }), secrets: () => secrets.known });
+  } catch (error) {
+    failWith(error);
+    return undefined;
+  }
+}
+
+function failWith(error: unknown): void {
+  const known = error instanceof ScoutError ? error : new ScoutError('INTERNAL', { detail: detailOf(error) });
+  fail([known.problem], known.exit);
 }
 
 /** Ends the start: problems to stderr, and to whoever waits for it to come up. */

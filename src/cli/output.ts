@@ -32,6 +32,8 @@ type Style = Parameters<typeof styleText>[0];
 
 /** Text in a colour, where the stream shows colours. */
 export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  // FORCE_COLOR, which CI services set, is no terminal, and Node lets it overrule NO_COLOR.
+  if (!stream.isTTY || process.env.NO_COLOR) return text;
   return styleText(style, text, { stream, validateStream: true });
 }
 

@@ -1,7 +1,10 @@
-import { fstatSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { isatty } from 'node:tty';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { detailOf, ScoutError } from './errors.ts';
 import { Flood } from './flood.ts';
+import { ensureFolder } from './folder.ts';
 import type { Log } from './log.ts';
 import { type LevelName, priority, textLine } from './log-text.ts';
 import { Scrubber, scrubFields } from './scrub.ts';
@@ -12,7 +15,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 export interface AgentLog extends Log {
   readonly level: LogLevel;
   setLevel(level: LogLevel): void;
-  /** Opens the log file anew, after it was rotated; nothing to do on standard error. */
+  /** Opens the log file anew, after it was rotated; where that fails, the one before stays. Nothing to do on standard error. */
   reopen(): void;
   /** Writes the counts of lines held back; everything else is written already. */
   flush(): void;
@@ -22,7 +25,7 @@ export interface LoggerOptions {
   level: LogLevel;
   /** `auto`: text on a terminal, JSON elsewhere. */
   format: 'auto' | 'json' | 'text';
-  /** Log file, made with mode 0640; unset: standard error. Throws what open(2) says when it cannot be opened. */
+  /** Log file, made with mode 0640, and its folder; unset: standard error. Throws FILE_UNWRITABLE when it cannot be opened. */
   file?: string;
   /** Called when that file was opened anew. */
   reopened?: () => void;
@@ -91,7 +94,13 @@ export function createLogger(options: LoggerOptions): AgentLog {
   );
   const reopen = (): void => {
     if (!file) return;
-    target?.reopen();
+    try {
+      openLogFile(file);
+      target?.reopen();
+    } catch (error) {
+      quiet.error({ detail: detailOf(error) }, 'the log file cannot be opened anew; lines go to the one before');
+      return;
+    }
     reopened();
   };
   return wrap(logger, quiet, flood, reopen);
@@ -115,7 +124,18 @@ function wrap(logger: Logger, quiet: Logger, flood: Flood, reopen: () => void): 
   };
 }
 
+/** Makes it where it is not there. Throws FILE_UNWRITABLE; the stream itself would throw in the middle of its work. */
+function openLogFile(file: string): void {
+  ensureFolder(dirname(file));
+  try {
+    closeSync(openSync(file, 'a', 0o640));
+  } catch (error) {
+    throw new ScoutError('FILE_UNWRITABLE', { path: file, detail: detailOf(error) }, {}, { cause: error });
+  }
+}
+
 function openTarget(file: string | undefined) {
+  if (file) openLogFile(file);
   const target = pino.destination({ dest: file ?? 2, sync: true, append: true, mode: 0o640, maxLength: MOST_UNWRITTEN });
   // A log that cannot be written must not end the agent; what was kept goes out with the next line.
   target.on('error', () => {});

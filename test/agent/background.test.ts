@@ -81,14 +81,36 @@ it('returns 78 for a configuration that is broken, with every fault', async () =
   expect(existsSync(join(state, 'run'))).toBe(false);
 });
 
-it('names a state folder that cannot be written, and leaves nothing running', async () => {
-  const { config, state } = await server();
-  // A file in its place keeps root out as well.
-  writeFileSync(state, '');
-  const { status, stderr } = await daemon(config);
-  expect(status).not.toBe(0);
-  expect(stderr).toContain(state);
-  expect(stderr).not.toContain('INTERNAL');
+it.each(['--state-dir', '--runtime-dir', '--log-file', '--pid-file'])(
+  'names what %s cannot be, and leaves nothing running',
+  async (option) => {
+    const { config } = await server();
+    // A file in the place of a folder keeps root out as well.
+    const file = join(bench.folder, `file${option}`);
+    writeFileSync(file, '');
+    const path = option.endsWith('file') ? join(file, 'inside') : file;
+    const { status, stderr } = await daemon(config, option, path);
+    expect({ status, stderr }).toEqual({ status: 77, stderr: expect.stringContaining('FILE_UNWRITABLE') });
+    expect(stderr).toContain(file);
+    expect((await agent(config, 'status')).status).toBe(1);
+    if (option === '--pid-file') return;
+    const run = await agent(config, 'run', option, path);
+    expect({ status: run.status, stderr: run.stderr }).toEqual({ status: 77, stderr: expect.stringContaining('error FILE_UNWRITABLE') });
+  },
+);
+
+it('leaves no file with its number when it did not start', async () => {
+  const { config } = await server(`${FAST}colour: red\n`);
+  const pidFile = join(bench.folder, 'never.pid');
+  expect((await daemon(config, '--pid-file', pidFile)).status).toBe(78);
+  writeFileSync(
+    config,
+    readFileSync(config, 'utf8')
+      .replace('colour: red\n', '')
+      .replace(/key: \w+/, `key: ${'ab'.repeat(32)}`),
+  );
+  expect((await daemon(config, '--pid-file', pidFile)).status).toBe(77);
+  expect(existsSync(pidFile)).toBe(false);
 });
 
 it('names a state folder whose lock cannot be taken', async () => {

@@ -20,6 +20,20 @@ describe('output that nobody takes', () => {
     expect(told).toBe('');
   });
 
+  it.each([{ FORCE_COLOR: '1' }, { FORCE_COLOR: '1', NO_COLOR: '1' }])('has no colours where it is no terminal, with %j', async (env) => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', START, '--', 'sttus'], {
+      cwd,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: process.env.PATH, ...env },
+    });
+    let told = '';
+    child.stderr?.on('data', (chunk) => {
+      told += chunk;
+    });
+    expect(await once(child, 'close')).toEqual([64, null]);
+    expect(told).toMatch(/^error USAGE: [^\x1b]*$/);
+  });
+
   it.runIf(process.platform === 'linux')('is an error when the disk is full', async () => {
     const full = openSync('/dev/full', 'w');
     const child = spawn(process.execPath, ['--input-type=module', '-e', START, '--', 'config', 'schema'], {

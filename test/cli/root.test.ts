@@ -22,6 +22,14 @@ describe('scout-agent without a verb', () => {
     expect(done.stdout).toBe('');
   });
 
+  it('has a command for help, as for any other', () => {
+    const done = agent('help', 'status');
+    expect({ status: done.status, stdout: done.stdout }).toEqual({
+      status: 0,
+      stdout: expect.stringContaining('Usage: scout-agent status'),
+    });
+  });
+
   it('prints its help on request', () => {
     const done = agent('--help');
     expect(done.status).toBe(0);
@@ -36,17 +44,24 @@ describe('scout-agent without a verb', () => {
     [['--daemon', '--check-config'], 'cannot be used with'],
     [['status', '--bogus'], "unknown option '--bogus'"],
     [['run', '--log-level', 'loud', '--help'], 'loud'],
+    [['--online'], 'add --check-config'],
+    [['--config', 'x.yml'], 'add --check-config'],
+    [['status', '--state-dir', ''], "argument '' is invalid. It is empty."],
+    [['resolve-config', 'extra'], '`run` takes options only, and no `extra`'],
   ])('refuses %j', (args, words) => {
     const done = agent(...args);
     expect(done.stderr).toContain(words);
     expect(done.status).toBe(64);
   });
 
-  it.each(['run', 'stop', 'status', 'heartbeat', 'doctor', 'bundle'])('has help with an example for %s', (verb) => {
-    const done = agent(verb, '--help');
-    expect(done.status).toBe(0);
-    expect(done.stdout).toMatch(/Example:\n {2}scout-agent/);
-  });
+  it.each(['run', 'stop', 'status', 'heartbeat', 'doctor', 'bundle', 'outbox', 'audit', 'config'])(
+    'has help with an example for %s',
+    (verb) => {
+      const done = agent(verb, '--help');
+      expect(done.status).toBe(0);
+      expect(done.stdout).toMatch(/Example:\n {2}scout-agent/);
+    },
+  );
 });
 
 describe('startedBySystemd', () => {

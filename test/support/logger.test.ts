@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -101,6 +101,39 @@ describe('createLogger', () => {
       expect(readFileSync(`${file}.1`, 'utf8')).toMatch(/one[\s\S]*two/);
       expect(readFileSync(file, 'utf8')).toMatch(/"msg":"three"/);
       expect(statSync(file).mode & 0o007).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('goes on in the file before where it cannot be opened anew, and says so', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'log-'));
+    try {
+      const file = join(folder, 'logs', 'agent.log');
+      const log = createLogger({ level: 'info', format: 'auto', file, secrets: () => [] });
+      renameSync(join(folder, 'logs'), join(folder, 'away'));
+      // A file in its place keeps root out as well.
+      writeFileSync(join(folder, 'logs'), '');
+      log.reopen();
+      log.info({}, 'on it goes');
+      expect(readFileSync(join(folder, 'away', 'agent.log'), 'utf8')).toMatch(/cannot be opened anew[\s\S]*on it goes/);
+      rmSync(join(folder, 'logs'));
+      log.reopen();
+      log.info({}, 'there again');
+      expect(readFileSync(file, 'utf8')).toContain('there again');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('names a file that cannot be opened', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'log-'));
+    try {
+      for (const file of [folder, join(folder, 'file', 'agent.log')]) {
+        writeFileSync(join(folder, 'file'), '');
+        const made = () => createLogger({ level: 'info', format: 'auto', file, secrets: () => [] });
+        expect(made).toThrow(expect.objectContaining({ code: 'FILE_UNWRITABLE', exit: 77 }));
+      }
     } finally {
       rmSync(folder, { recursive: true });
     }

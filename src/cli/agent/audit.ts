@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { AuditEntry, Audited } from '../../rotation/audit.ts';
 import { EXIT, ScoutError } from '../../support/errors.ts';
 import { out, table } from '../output.ts';
-import type { Verb } from '../program.ts';
+import { example, type Verb } from '../program.ts';
 import { storedOptions } from './run-options.ts';
 import { findPlaces } from './running.ts';
 
@@ -18,6 +18,7 @@ const ATTEMPTS = 5;
 /** `audit verify` and `audit show`: both read only. */
 export const verb: Verb = (program) => {
   const audit = program.command('audit').description("see what happened to this host's key, and that nobody edited the log of it");
+  example(audit, 'scout-agent audit show', 'scout-agent audit verify');
   storedOptions(audit.command('verify').description('check each line, and that none is missing'), 'log', 'scout-agent audit verify').action(
     verify,
   );

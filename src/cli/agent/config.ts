@@ -3,6 +3,7 @@ import { example, type Verb } from '../program.ts';
 /** `scout-agent config show` and `config schema`. */
 export const verb: Verb = (program) => {
   const config = program.command('config').description('the effective configuration, and the schema of the file');
+  example(config, 'scout-agent config show', 'scout-agent config schema');
 
   const show = config
     .command('show')

@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Started } from '../../agent/daemonize.ts';
 import type { ReadyMessage } from '../../agent/ready.ts';
 import { detailOf, ERRORS, formatProblem, type Problem, ScoutError } from '../../support/errors.ts';
 import { out, paint } from '../output.ts';
@@ -28,12 +29,25 @@ export async function daemon(options: DaemonOptions): Promise<number> {
   const log = resolve(logFile ?? resolution.config.log.file ?? join(state, 'agent.log'));
   const { startInBackground } = await import('../../agent/daemonize.ts');
   const socket = join(resolve(runtimeDir ?? resolution.config.runtime_dir), 'control.sock');
-  const { pid, message } = await startInBackground({ args: runArguments({ ...options, logFile: log }), log, socket });
+  // Before anything runs: an agent whose number cannot be written down is not one that was asked for.
+  const takeBack = reservePidFile(options.pidFile);
+  let started: Started | undefined;
+  try {
+    started = await startInBackground({ args: runArguments({ ...options, logFile: log }), log, socket });
+  } finally {
+    if (!started?.message.ready) takeBack();
+  }
+  const { pid, message } = started;
   if (!message.ready) {
     tell(message.problems);
     return message.exit;
   }
-  writePidFile(options.pidFile, pid);
+  try {
+    writePidFile(options.pidFile, pid);
+  } catch (error) {
+    process.kill(pid, 'SIGTERM');
+    throw error;
+  }
   out.line(sentence(pid, message));
   return 0;
 }
@@ -59,6 +73,18 @@ function tell(problems: Problem[]): number {
   for (const one of problems) out.note(paint(one.severity === 'error' ? 'red' : 'yellow', formatProblem(one), process.stderr));
   const first = problems.find((one) => one.severity === 'error');
   return first ? ERRORS[first.code].exit : 1;
+}
+
+/** Makes the file where it is not there; returns how to take it back. Throws FILE_UNWRITABLE. */
+function reservePidFile(path: string | undefined): () => void {
+  if (path === undefined) return () => {};
+  const made = !existsSync(path);
+  try {
+    closeSync(openSync(path, 'a', 0o644));
+  } catch (error) {
+    throw new ScoutError('FILE_UNWRITABLE', { path, detail: detailOf(error) }, {}, { cause: error });
+  }
+  return () => made && rmSync(path, { force: true });
 }
 
 function writePidFile(path: string | undefined, pid: number): void {

@@ -4,7 +4,7 @@ import type { OutboxStats } from '../../delivery/inspect.ts';
 import { formatBytes } from '../../support/durations.ts';
 import { detailOf, EXIT, ScoutError } from '../../support/errors.ts';
 import { out, table } from '../output.ts';
-import type { Verb } from '../program.ts';
+import { example, type Verb } from '../program.ts';
 import { storedOptions } from './run-options.ts';
 import { findPlaces } from './running.ts';
 
@@ -17,6 +17,7 @@ interface Options {
 /** `outbox verify` and `outbox stats`: both read only, with or without a running agent. */
 export const verb: Verb = (program) => {
   const outbox = program.command('outbox').description('look into the store of heartbeats that wait for delivery');
+  example(outbox, 'scout-agent outbox stats', 'scout-agent outbox verify');
   storedOptions(outbox.command('verify').description('check every heartbeat it holds'), 'outbox', 'scout-agent outbox verify').action(
     verify,
   );

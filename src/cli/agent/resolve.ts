@@ -2,23 +2,25 @@ import { closeSync, writeSync } from 'node:fs';
 import type { Checked } from '../../agent/checker.ts';
 import { type CommandOptions, resolveOptions } from '../../config/options.ts';
 import type { ResolvedValue } from '../../config/resolved.ts';
+import { ScoutError } from '../../support/errors.ts';
 import type { Verb } from '../program.ts';
+import { folderOptions, logOptions } from './run-options.ts';
 
 /** Where the daemon reads the answer: a pipe, since the configuration holds secrets. */
 const ANSWER = 3;
 
 /** `scout-agent resolve-config`, hidden: the daemon's checker. Takes the options of `run`, answers on descriptor 3. */
 export const verb: Verb = (program) => {
-  program
+  const command = program
     .command('resolve-config', { hidden: true })
-    .description('resolves the configuration for the daemon that started this, and writes it to file descriptor 3')
-    .option('--config <path>', 'configuration file')
-    .option('--state-dir <dir>', 'folder for what must survive')
-    .option('--runtime-dir <dir>', 'folder for the control socket')
-    .option('--log-level <level>', 'least severity logged')
-    .option('--log-file <file>', 'log file')
-    .option('--pid-file <file>', 'read by the daemon itself')
+    .description('resolves the configuration for the daemon that started this, and writes it to file descriptor 3');
+  logOptions(folderOptions(command))
+    // A word too many is told of in the name of `run`, which was typed.
+    .allowExcessArguments()
     .action(async (options: CommandOptions) => {
+      const [unknown] = command.args;
+      if (unknown !== undefined)
+        throw new ScoutError('USAGE', { detail: `\`run\` takes options only, and no \`${unknown}\``, program: 'scout-agent' });
       const { exitOf, openingOf, resolveConfig } = await import('../../config/resolve.ts');
       const { hostKeyHere, readCandidates } = await import('./candidates.ts');
       const resolving = resolveOptions(options);

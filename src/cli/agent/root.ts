@@ -3,7 +3,7 @@ import { nearestName } from '../../config/names.ts';
 import { EXIT, ScoutError } from '../../support/errors.ts';
 import { example, type Verb } from '../program.ts';
 import type { DaemonOptions } from './daemon.ts';
-import { folderOptions, logOptions } from './run-options.ts';
+import { folderOptions, logOptions, notEmpty } from './run-options.ts';
 
 interface Options extends DaemonOptions {
   checkConfig?: boolean;
@@ -22,8 +22,9 @@ export const verb: Verb = (program) => {
     .option('--online', 'with --check-config: ask the service too')
     .option('--json', 'with --check-config: print one JSON document')
     .option('--daemon', 'start in the background; returns once the first heartbeat is accepted or safely kept')
-    .option('--pid-file <file>', 'with --daemon: write the number of the process there');
+    .option('--pid-file <file>', 'with --daemon: write the number of the process there', notEmpty);
   logOptions(folderOptions(program))
+    .helpCommand('help [command]', 'print the help of a command')
     .allowExcessArguments()
     .hook('preSubcommand', (_, command) => {
       if (Object.keys(program.opts()).length > 0) usage(`options stand after the command: scout-agent ${command.name()} --…`);
@@ -38,6 +39,7 @@ export const verb: Verb = (program) => {
       }
       if (options.checkConfig) process.exitCode = await check(options);
       else if (options.daemon) process.exitCode = await (await import('./daemon.ts')).daemon(options);
+      else if (Object.keys(options).length > 0) usage('these options say nothing by themselves: add --check-config, --daemon or a command');
       else {
         program.outputHelp({ error: true });
         process.exitCode = EXIT.usage;

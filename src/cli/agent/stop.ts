@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ScoutError } from '../../support/errors.ts';
 import { out } from '../output.ts';
 import { example, type Verb } from '../program.ts';
-import { folderOptions, type RunOptions } from './run-options.ts';
+import { folderOptions, notEmpty, type RunOptions } from './run-options.ts';
 import { findPlaces } from './running.ts';
 
 interface Options extends RunOptions {
@@ -19,6 +19,7 @@ export const verb: Verb = (program) => {
   const command = folderOptions(program.command('stop').description('stop a background agent, and wait until it has flushed')).option(
     '--pid-file <file>',
     'the file given at start; removed at the end',
+    notEmpty,
   );
   example(command, 'scout-agent stop').action(stop);
 };
