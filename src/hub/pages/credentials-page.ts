@@ -15,12 +15,13 @@ import type { Person } from '../people/session.ts';
 import type { Registry } from '../servers.ts';
 import type { FleetRow, Scope } from '../store/store.ts';
 import { serverUrl } from './fleet-page.ts';
+import { Form, FormError, type Sent, submit } from './form.ts';
 import { ago, forLong, formatCount, left, type Markup } from './format.ts';
 import { liveControls } from './layout.ts';
-import { choices, crumbs, field, listTable, none, postForm, tag } from './parts.ts';
+import { crumbs, listTable, none, tag } from './parts.ts';
 import { windowOf } from './rotate.ts';
 import { shownOnce } from './shown-once.ts';
-import type { Site } from './site.ts';
+import type { Handler, PageContext, Shown, Site } from './site.ts';
 
 const SCOPES: Record<Scope, string> = {
   heartbeats: 'send heartbeats, as any host of the organisation',
@@ -38,7 +39,11 @@ export function mountCredentials(site: Site): void {
     if (c.req.header('x-scout-fragment')) return c.html(table);
     return site.show(c, { title: 'Credentials', section: 'credentials', body: listBody(table, person) });
   });
-  site.on('POST /credentials', async (c, hub) => {
+  const again = async (c: PageContext, hub: Registry, sent: Sent): Promise<Shown> => {
+    const table = listTableOf(await listCredentials(hub), usersOf(await hub.store.fleet(hub.org)), true, hub.now());
+    return { title: 'Credentials', section: 'credentials', body: listBody(table, c.get('person'), sent) };
+  };
+  const add: Handler = async (c, hub) => {
     const form = c.get('form');
     const kind = form.kind === 'pair' || form.kind === 'api-key' ? form.kind : 'upload';
     const role = form.role === 'admin' ? 'admin' : 'member';
@@ -65,27 +70,31 @@ export function mountCredentials(site: Site): void {
       next: ['/credentials', 'To the credentials'],
     });
     return site.show(c, { title: 'Its key', section: 'credentials', body });
-  });
+  };
+  site.form('POST /credentials', add, again);
 
-  site.on('GET /credentials/:id', async (c, hub) => {
+  const onePage = async (c: PageContext, hub: Registry, sent?: Sent): Promise<Shown> => {
     const one = await found(hub, param(c, 'id'));
     const users = usersOf(await hub.store.fleet(hub.org)).get(one.fingerprint) ?? [];
-    return site.show(c, { title: one.name, section: 'credentials', body: oneBody(one, users, c.get('person'), hub.now()) });
-  });
-  site.on('POST /credentials/:id', async (c, hub) => {
+    const form = (action: string) => new Form(c.get('person'), `/credentials/${one.credential_id}`, sent, action);
+    return { title: one.name, section: 'credentials', body: oneBody(one, users, form, hub.now()) };
+  };
+  site.on('GET /credentials/:id', async (c, hub) => site.show(c, await onePage(c, hub)));
+  const change: Handler = async (c, hub) => {
     const { name } = await found(hub, param(c, 'id'));
     const { action, to = '' } = c.get('form');
     if (action === 'enable' || action === 'disable') await enableCredential(hub, name, action === 'enable');
     else if (action === 'rename') await renameCredential(hub, name, to.trim());
     else if (action === 'delete') await deleteCredential(hub, name);
-    else throw new ScoutError('HUB_FORM', { detail: 'nothing was chosen' });
+    else throw new FormError(undefined, 'nothing was chosen');
     return site.done(c, '/credentials', `credential-${action}d`);
-  });
+  };
+  site.form('POST /credentials/:id', change, onePage);
 }
 
 function lifeOf(text: string): number {
-  const ms = windowOf(text);
-  if (ms === 0) throw new ScoutError('HUB_FORM', { detail: 'it would end at once' });
+  const ms = windowOf(text, 'expires');
+  if (ms === 0) throw new FormError('expires', 'it would end at once');
   return ms;
 }
 
@@ -154,15 +163,15 @@ function endText(one: CredentialView, now: number): Markup {
   return isOver(one, now) ? ago(Date.parse(one.expires), now) : html`in ${left(Date.parse(one.expires), now)}`;
 }
 
-function listBody(table: Markup, person: Person): Markup {
+function listBody(table: Markup, person: Person, sent?: Sent): Markup {
   return html`<div class="title"><h1>Credentials</h1>${liveControls('/credentials')}</div>
 <p class="lead">A credential stands for the organisation: any host may report with it, and scripts read and change what its scopes allow. To replace one, make <code>NAME-v2</code>, switch the hosts over, watch here how many servers report with which, disable the old one, and delete it when nothing asks for it.</p>
 <div id="live" data-events="credentials">${table}</div>
-${person.role === 'admin' && addForm(person)}`;
+${person.role === 'admin' && addForm(new Form(person, '/credentials', sent))}`;
 }
 
-function addForm(person: Person): Markup {
-  const kinds = choices(
+function addForm(form: Form): Markup {
+  const kinds = form.choices(
     'kind',
     'Key',
     [
@@ -172,19 +181,7 @@ function addForm(person: Person): Markup {
     ],
     'upload',
   );
-  const pem = html`<textarea id="public_key" name="public_key" rows="5" spellcheck="false" autocomplete="off" aria-describedby="public_key-hint"></textarea>`;
-  const scopes = html`<fieldset><legend>May</legend>${(Object.keys(SCOPES) as Scope[]).map(
-    (scope) =>
-      html`<label class="choice"><input type="checkbox" name="scope-${scope}" value="yes"${scope !== 'admin' && ' checked'}> <span>${scope}<small class="quiet">${SCOPES[scope]}${scope === 'admin' && ' (role admin only)'}</small></span></label>`,
-  )}</fieldset>`;
-  return html`<section class="panel form-panel" aria-labelledby="add-title"><h2 id="add-title">Add a credential</h2>
-${postForm(
-  person,
-  '/credentials',
-  html`<div class="form-columns"><div>${field('name', 'Name', html`<input id="name" name="name" required maxlength="64" autocomplete="off" spellcheck="false">`)}
-${kinds}
-${field('public_key', 'Public key', pem, html`PEM or base64url of the DER, as <code>openssl pkey -in key.pem -pubout</code> prints it.`)}</div>
-<div>${choices(
+  const roles = form.choices(
     'role',
     'Role',
     [
@@ -192,32 +189,41 @@ ${field('public_key', 'Public key', pem, html`PEM or base64url of the DER, as <c
       ['admin', 'Admin'],
     ],
     'member',
-  )}
-${scopes}
-${field('expires', 'Ends after', html`<input id="expires" name="expires" size="8" placeholder="365d" autocomplete="off" aria-describedby="expires-hint">`, 'Left empty, it has no end.')}</div></div>
-<p class="actions"><button class="primary">Add it</button></p>`,
+  );
+  const scopes = Object.entries(SCOPES).map(([scope, meaning]) =>
+    form.check(`scope-${scope}`, scope, `${meaning}${scope === 'admin' ? ' (role admin only)' : ''}`, scope !== 'admin'),
+  );
+  const pem = html`PEM or base64url of the DER, as <code>openssl pkey -in key.pem -pubout</code> prints it.`;
+  const life = { with: { size: 8, placeholder: '365d' }, hint: 'Left empty, it has no end.' } as const;
+  return html`<section class="panel form-panel" aria-labelledby="add-title"><h2 id="add-title">Add a credential</h2>
+${form.markup(
+  html`<div class="form-columns"><div>${form.text('name', 'Name', { with: { required: true, maxlength: 64 } })}
+${kinds}
+${form.area('public_key', 'Public key', { hint: pem, with: { rows: 5 } })}</div>
+<div>${roles}
+<fieldset><legend>May</legend>${scopes}</fieldset>
+${form.text('expires', 'Ends after', life)}</div></div>`,
+  submit('Add it'),
 )}</section>`;
 }
 
-function oneBody(one: CredentialView, servers: string[], person: Person, now: number): Markup {
-  const url = `/credentials/${one.credential_id}`;
+function oneBody(one: CredentialView, servers: string[], form: (action: string) => Form, now: number): Markup {
+  const rename = form('rename');
   const fact = (name: string, value: Markup | string) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   const lately =
     one.last_used !== null &&
     html`<p class="warning"><b>Last used ${usedText(one, now)}.</b> Whoever still holds only this is refused from the next request on (401).</p>`;
-  const button = (label: string, kind: string) => html`<p class="actions"><button class="${kind}">${label}</button></p>`;
-  const input = html`<input id="to" name="to" value="${one.name}" required maxlength="64" autocomplete="off" spellcheck="false">`;
   return html`${crumbs([['/credentials', 'Credentials']], one.name)}
 <div class="narrow"><h1>${one.name}</h1>
 <dl class="facts overview">${fact('State', stateOf(one, now))}${fact('Fingerprint', html`<code>${one.fingerprint}</code>`)}${fact('Kind', one.kid === null ? 'API key' : 'key pair')}${fact('Role', one.role)}${fact('May', one.scopes.join(', ') || none)}${fact('Last used', usedText(one, now))}${fact('Credential id', html`<code>${one.credential_id}</code>`)}${one.kid !== null && fact('Key id (kid)', html`<code>${one.kid}</code>`)}</dl>
 ${serversText(one, servers)}
 ${
   one.enabled
-    ? html`<section class="panel"><h2>Disable</h2>${lately}<p>It is refused until it is enabled again.</p>${postForm(person, url, button('Disable', 'danger'), { action: 'disable' })}</section>`
-    : html`<section class="panel"><h2>Enable</h2><p>It is let in again.</p>${postForm(person, url, button('Enable', 'primary'), { action: 'enable' })}</section>`
+    ? html`<section class="panel"><h2>Disable</h2>${lately}<p>It is refused until it is enabled again.</p>${form('disable').markup(submit('Disable', 'danger'))}</section>`
+    : html`<section class="panel"><h2>Enable</h2><p>It is let in again.</p>${form('enable').markup(submit('Enable'))}</section>`
 }
-<section class="panel"><h2>Rename</h2>${postForm(person, url, html`${field('to', 'New name', input)}${button('Rename', '')}`, { action: 'rename' })}</section>
-<section class="panel"><h2>Delete</h2>${one.enabled && lately}<p>It cannot be brought back. Disable it first and watch for refusals, where anything may still hold it.</p>${postForm(person, url, button(`Delete ${one.name}`, 'danger'), { action: 'delete' })}</section></div>`;
+<section class="panel"><h2>Rename</h2>${rename.markup(rename.text('to', 'New name', { value: one.name, with: { required: true, maxlength: 64 } }), submit('Rename', ''))}</section>
+<section class="panel"><h2>Delete</h2>${one.enabled && lately}<p>It cannot be brought back. Disable it first and watch for refusals, where anything may still hold it.</p>${form('delete').markup(submit(`Delete ${one.name}`, 'danger'))}</section></div>`;
 }
 
 const MOST_NAMED = 20;

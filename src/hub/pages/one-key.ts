@@ -2,22 +2,25 @@ import { html } from 'hono/html';
 import { ScoutError } from '../../support/errors.ts';
 import { param } from '../http/requests.ts';
 import { changeKey } from '../keys/changes.ts';
-import type { Person } from '../people/session.ts';
-import { type KeyView, type ServerDetails, showServer } from '../servers.ts';
+import { type KeyView, type Registry, type ServerDetails, showServer } from '../servers.ts';
 import { serverUrl } from './fleet-page.ts';
+import { Form, FormError, type Sent, submit } from './form.ts';
 import { ago, type Markup } from './format.ts';
-import { crumbs, field, none, postForm } from './parts.ts';
-import type { Site } from './site.ts';
+import { crumbs, none } from './parts.ts';
+import type { Handler, PageContext, Shown, Site } from './site.ts';
 
 /** Mounts the page of one key of a server under `multi`: enable, disable, rename, delete. */
 export function mountOneKey(site: Site): void {
-  site.on('GET /servers/:name/keys/:key', async (c, hub) => {
+  const one = async (c: PageContext, hub: Registry, sent?: Sent): Promise<Shown> => {
     const details = await showServer(hub, param(c, 'name'));
     const key = found(details, param(c, 'key'));
-    return site.show(c, { title: `Key ${key.fingerprint}`, section: 'fleet', body: body(details, key, c.get('person'), hub.now()) });
-  });
+    const url = `${serverUrl(details.name)}/keys/${key.fingerprint}`;
+    const form = (action: string) => new Form(c.get('person'), url, sent, action);
+    return { title: `Key ${key.fingerprint}`, section: 'fleet', body: body(details, key, form, hub.now()) };
+  };
+  site.on('GET /servers/:name/keys/:key', async (c, hub) => site.show(c, await one(c, hub)));
 
-  site.on('POST /servers/:name/keys/:key', async (c, hub) => {
+  const change: Handler = async (c, hub) => {
     const { action = '', to = '', force } = c.get('form');
     const [name, key] = [param(c, 'name'), param(c, 'key')];
     const done = (word: string) => site.done(c, serverUrl(name), word);
@@ -25,11 +28,11 @@ export function mountOneKey(site: Site): void {
       await changeKey(hub, name, key, { action, to: to.trim() });
       return done('key-renamed');
     }
-    if (action !== 'enable' && action !== 'disable' && action !== 'delete')
-      throw new ScoutError('HUB_FORM', { detail: 'nothing was chosen' });
+    if (action !== 'enable' && action !== 'disable' && action !== 'delete') throw new FormError(undefined, 'nothing was chosen');
     await changeKey(hub, name, key, { action, force: force === 'yes' });
     return done(`key-${action}d`);
-  });
+  };
+  site.form('POST /servers/:name/keys/:key', change, one);
 }
 
 function found({ name, keys }: ServerDetails, which: string): KeyView {
@@ -38,9 +41,9 @@ function found({ name, keys }: ServerDetails, which: string): KeyView {
   return key;
 }
 
-function body(details: ServerDetails, key: KeyView, person: Person, now: number): Markup {
+function body(details: ServerDetails, key: KeyView, form: (action: string) => Form, now: number): Markup {
   const { name, keys, fingerprint } = details;
-  const url = `${serverUrl(name)}/keys/${key.fingerprint}`;
+  const rename = form('rename');
   const others = keys.filter((one) => one !== key && one.enabled && (one.valid_until === null || Date.parse(one.valid_until) > now));
   const using = fingerprint === key.fingerprint;
   const shutOut =
@@ -49,8 +52,6 @@ function body(details: ServerDetails, key: KeyView, person: Person, now: number)
       : using
         ? html`<p class="warning"><b>The latest heartbeat came with it.</b> Hosts that hold only this key are shut out; ${others.length} other ${others.length === 1 ? 'key goes' : 'keys go'} on working.</p>`
         : html`<p class="quiet">${others.length} other ${others.length === 1 ? 'key goes' : 'keys go'} on working.</p>`;
-  const input = html`<input id="to" name="to" value="${key.name ?? ''}" required maxlength="63" autocomplete="off" spellcheck="false">`;
-  const button = (label: string, kind: string) => html`<p class="actions"><button class="${kind}">${label}</button></p>`;
   return html`${crumbs(
     [
       ['/', 'Fleet'],
@@ -60,11 +61,11 @@ function body(details: ServerDetails, key: KeyView, person: Person, now: number)
   )}
 <div class="narrow"><h1>Key <code>${key.fingerprint}</code></h1>
 <dl class="facts overview"><div><dt>Server</dt><dd>${name}</dd></div><div><dt>Name</dt><dd>${key.name ?? none}</dd></div><div><dt>Slot</dt><dd>${key.slot}</dd></div><div><dt>State</dt><dd>${key.enabled ? 'enabled' : 'disabled'}</dd></div><div><dt>Last used</dt><dd>${key.last_used === null ? 'never' : ago(Date.parse(key.last_used), now)}</dd></div></dl>
-<section class="panel"><h2>Rename</h2>${postForm(person, url, html`${field('to', 'New name', input)}${button('Rename', '')}`, { action: 'rename' })}</section>
+<section class="panel"><h2>Rename</h2>${rename.markup(rename.text('to', 'New name', { value: key.name ?? '', with: { required: true, maxlength: 63 } }), submit('Rename', ''))}</section>
 ${
   key.enabled
-    ? html`<section class="panel"><h2>Disable</h2><p>It is refused until it is enabled again.</p>${postForm(person, url, html`${shutOut}${button('Disable', 'danger')}`, { action: 'disable' })}</section>`
-    : html`<section class="panel"><h2>Enable</h2><p>It is let in again.</p>${postForm(person, url, button('Enable', 'primary'), { action: 'enable' })}</section>`
+    ? html`<section class="panel"><h2>Disable</h2><p>It is refused until it is enabled again.</p>${form('disable').markup(shutOut, submit('Disable', 'danger'))}</section>`
+    : html`<section class="panel"><h2>Enable</h2><p>It is let in again.</p>${form('enable').markup(submit('Enable'))}</section>`
 }
-<section class="panel"><h2>Delete</h2><p>It is refused for good. A key that has ended cannot be brought back.</p>${postForm(person, url, html`${shutOut}${button('Delete', 'danger')}`, { action: 'delete' })}</section></div>`;
+<section class="panel"><h2>Delete</h2><p>It is refused for good. A key that has ended cannot be brought back.</p>${form('delete').markup(shutOut, submit('Delete', 'danger'))}</section></div>`;
 }

@@ -7,38 +7,6 @@ import type { Markup } from './format.ts';
 /** The token that every form carries. */
 export const csrf = (person: Person): Markup => html`<input type="hidden" name="csrf" value="${person.csrf}">`;
 
-/** A form that posts to a path; `action` is the word by which the path tells several forms apart. */
-export function postForm(
-  person: Person,
-  path: string,
-  content: Markup | Markup[],
-  options: { action?: string; class?: string } = {},
-): Markup {
-  return html`<form method="post" action="${path}" class="${options.class ?? 'form'}">${csrf(person)}${
-    options.action && html`<input type="hidden" name="action" value="${options.action}">`
-  }${content}</form>`;
-}
-
-/** A labelled control with a hint below it. `control` must have the id. */
-export function field(id: string, label: string, control: Markup, hint?: Markup | string): Markup {
-  return html`<div class="field"><label for="${id}">${label}</label>${control}${hint && html`<p class="hint" id="${id}-hint">${hint}</p>`}</div>`;
-}
-
-/** A group of radio buttons, one of which is chosen. */
-export function choices(
-  name: string,
-  legend: string,
-  options: [value: string, label: Markup | string, hint?: string][],
-  chosen: string,
-): Markup {
-  return html`<fieldset><legend>${legend}</legend>${options.map(
-    ([value, label, hint]) =>
-      html`<label class="choice"><input type="radio" name="${name}" value="${value}"${value === chosen && ' checked'}> <span>${label}${
-        hint && html` <small class="quiet">${hint}</small>`
-      }</span></label>`,
-  )}</fieldset>`;
-}
-
 /** Where a page stands: links to what is above it. */
 export function crumbs(above: [path: string, label: string][], here: string): Markup {
   return html`<nav class="crumbs" aria-label="Where this is">${above.map(

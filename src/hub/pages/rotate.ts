@@ -1,28 +1,29 @@
 import { html } from 'hono/html';
 import { formatDuration, parseDuration } from '../../support/durations.ts';
-import { ScoutError } from '../../support/errors.ts';
 import { param } from '../http/requests.ts';
 import { addKey, type Fate, retireKeys, rotateKey, standingOf } from '../keys/changes.ts';
-import type { Person } from '../people/session.ts';
-import { type ServerDetails, showServer } from '../servers.ts';
+import { type Registry, type ServerDetails, showServer } from '../servers.ts';
 import { serverUrl } from './fleet-page.ts';
+import { Form, FormError, type Sent, submit } from './form.ts';
 import { ago, type Markup } from './format.ts';
-import { crumbs, field, listTable, postForm } from './parts.ts';
+import { crumbs, listTable } from './parts.ts';
 import { shownOnce } from './shown-once.ts';
-import type { Site } from './site.ts';
+import type { Handler, PageContext, Shown, Site } from './site.ts';
 
 const DAY_MS = 86_400_000;
 
 /** Mounts what replaces and ends the keys of one server: rotate (or regenerate), retire, add. */
 export function mountRotate(site: Site): void {
-  site.on('GET /servers/:name/rotate', async (c, hub) => {
+  const rotatePage = async (c: PageContext, hub: Registry, sent?: Sent): Promise<Shown> => {
     const details = await showServer(hub, param(c, 'name'));
-    return site.show(c, { title: titleOf(details), section: 'fleet', body: rotateBody(details, c.get('person'), hub.now()) });
-  });
-  site.on('POST /servers/:name/rotate', async (c, hub) => {
+    const form = new Form(c.get('person'), `${serverUrl(details.name)}/rotate`, sent);
+    return { title: titleOf(details), section: 'fleet', body: rotateBody(details, form, hub.now()) };
+  };
+  site.on('GET /servers/:name/rotate', async (c, hub) => site.show(c, await rotatePage(c, hub)));
+  const rotate: Handler = async (c, hub) => {
     const { standing = '', grace } = c.get('form');
     const name = param(c, 'name');
-    const graceMs = grace === undefined ? undefined : windowOf(grace);
+    const graceMs = grace === undefined ? undefined : windowOf(grace, 'grace');
     const made = await rotateKey(hub, name, { graceMs, standing: listOf(standing) });
     const body = shownOnce({
       heading: `New key of ${name}`,
@@ -34,13 +35,16 @@ export function mountRotate(site: Site): void {
       next: [serverUrl(name), 'Watch the server take it'],
     });
     return site.show(c, { title: 'New key', section: 'fleet', body });
-  });
+  };
+  site.form('POST /servers/:name/rotate', rotate, rotatePage);
 
-  site.on('GET /servers/:name/add-key', async (c, hub) => {
+  const addPage = async (c: PageContext, hub: Registry, sent?: Sent): Promise<Shown> => {
     const details = await showServer(hub, param(c, 'name'));
-    return site.show(c, { title: 'Add a key', section: 'fleet', body: addBody(details, c.get('person')) });
-  });
-  site.on('POST /servers/:name/add-key', async (c, hub) => {
+    const form = new Form(c.get('person'), `${serverUrl(details.name)}/add-key`, sent);
+    return { title: 'Add a key', section: 'fleet', body: addBody(details, form) };
+  };
+  site.on('GET /servers/:name/add-key', async (c, hub) => site.show(c, await addPage(c, hub)));
+  const add: Handler = async (c, hub) => {
     const { standing = '', name: keyName = '' } = c.get('form');
     const name = param(c, 'name');
     const made = await addKey(hub, name, keyName.trim() || null, listOf(standing));
@@ -54,27 +58,30 @@ export function mountRotate(site: Site): void {
       next: [serverUrl(name), 'To the server'],
     });
     return site.show(c, { title: 'New key', section: 'fleet', body });
-  });
+  };
+  site.form('POST /servers/:name/add-key', add, addPage);
 
-  site.on('GET /servers/:name/retire', async (c, hub) => {
+  const retirePage = async (c: PageContext, hub: Registry, sent?: Sent): Promise<Shown> => {
     const details = await showServer(hub, param(c, 'name'));
-    return site.show(c, { title: 'Retire', section: 'fleet', body: retireBody(details, c.get('person'), hub.now()) });
-  });
-  site.on('POST /servers/:name/retire', async (c, hub) => {
+    const form = new Form(c.get('person'), `${serverUrl(details.name)}/retire`, sent);
+    return { title: 'Retire', section: 'fleet', body: retireBody(details, form, hub.now()) };
+  };
+  site.on('GET /servers/:name/retire', async (c, hub) => site.show(c, await retirePage(c, hub)));
+  const retire: Handler = async (c, hub) => {
     const name = param(c, 'name');
     await retireKeys(hub, name);
     return site.done(c, serverUrl(name), 'retired');
-  });
+  };
+  site.form('POST /servers/:name/retire', retire, retirePage);
 }
 
 const titleOf = ({ policy }: ServerDetails): string => (policy === 'immediate' ? 'Regenerate the key' : 'Rotate the key');
 const listOf = (text: string): string[] => text.split(' ').filter(Boolean);
 
-/** A window as people write it, ms. Throws HUB_FORM. */
-export function windowOf(text: string): number {
+/** A window as people write it in a field, ms. Throws HUB_FORM. */
+export function windowOf(text: string, field: string): number {
   const ms = parseDuration(text);
-  if (ms === undefined || ms > 366 * DAY_MS)
-    throw new ScoutError('HUB_FORM', { detail: 'a duration is written like 30m, 24h or 7d, and is a year at most' });
+  if (ms === undefined || ms > 366 * DAY_MS) throw new FormError(field, 'a duration is written like 30m, 24h or 7d, and is a year at most');
   return Math.round(ms);
 }
 
@@ -82,15 +89,16 @@ export function windowOf(text: string): number {
 const standingField = ({ keys }: ServerDetails): Markup =>
   html`<input type="hidden" name="standing" value="${standingOf(keys).join(' ')}">`;
 
-function rotateBody(details: ServerDetails, person: Person, now: number): Markup {
+function rotateBody(details: ServerDetails, form: Form, now: number): Markup {
   const { name, policy, grace } = details;
   const usual = formatDuration(grace * 1_000);
-  const window = field(
-    'grace',
-    'The old key goes on working for',
-    html`<input id="grace" name="grace" value="${grace === 0 ? '0s' : usual.replaceAll(' ', '')}" list="windows" size="8" autocomplete="off" required aria-describedby="grace-hint"><datalist id="windows"><option value="0s"></option><option value="15m"></option><option value="1h"></option><option value="24h"></option><option value="7d"></option></datalist>`,
-    html`<code>0s</code> retires it at once. This server’s window is ${grace === 0 ? 'none' : usual}.`,
-  );
+  const proposals = ['0s', '15m', '1h', '24h', '7d'].map((value) => html`<option value="${value}"></option>`);
+  const window = form.text('grace', 'The old key goes on working for', {
+    value: grace === 0 ? '0s' : usual.replaceAll(' ', ''),
+    with: { required: true, size: 8, list: 'windows' },
+    beside: html`<datalist id="windows">${proposals}</datalist>`,
+    hint: html`<code>0s</code> retires it at once. This server’s window is ${grace === 0 ? 'none' : usual}.`,
+  });
   const explained = {
     immediate: html`<p class="warning"><b>The old key is dead at once.</b> From that moment until the agent has the new key every heartbeat is refused. The agent keeps them and sends them later: nothing is lost, but the server will be shown as late or silent meanwhile.</p>`,
     grace: html`<p>The new key works at once. The current one works beside it for the window below and ends by itself; an older one ends now, unless it is the one that the agent still uses.</p>`,
@@ -106,12 +114,12 @@ function rotateBody(details: ServerDetails, person: Person, now: number): Markup
 <div class="narrow"><h1>${titleOf(details)} of ${name}</h1>
 ${explained}
 ${inUse(details, now)}
-${postForm(
-  person,
-  `${serverUrl(name)}/rotate`,
-  html`${standingField(details)}${policy === 'grace' && window}<p class="actions"><button class="${policy === 'immediate' ? 'danger' : 'primary'}">${
-    policy === 'immediate' ? 'Regenerate: end the old key now' : 'Make the new key'
-  }</button><a class="button" href="${serverUrl(name)}">Cancel</a></p>`,
+${form.markup(
+  standingField(details),
+  policy === 'grace' && window,
+  policy === 'immediate'
+    ? submit('Regenerate: end the old key now', 'danger', serverUrl(name))
+    : submit('Make the new key', 'primary', serverUrl(name)),
 )}
 <p class="quiet">Rather without a key passing through hands? On the host, <code>scout-agent rotate --self</code> makes and registers one by itself.</p></div>`;
 }
@@ -128,9 +136,9 @@ function inUse({ keys }: ServerDetails, now: number): Markup {
   );
 }
 
-function addBody(details: ServerDetails, person: Person): Markup {
+function addBody(details: ServerDetails, form: Form): Markup {
   const { name } = details;
-  const input = html`<input id="name" name="name" maxlength="63" autocomplete="off" spellcheck="false" aria-describedby="name-hint">`;
+  const hint = 'To tell it from the others; may be left empty.';
   return html`${crumbs(
     [
       ['/', 'Fleet'],
@@ -140,14 +148,10 @@ function addBody(details: ServerDetails, person: Person): Markup {
   )}
 <div class="narrow"><h1>Add a key to ${name}</h1>
 <p>It works beside the others at once. Its first use makes it the current key.</p>
-${postForm(
-  person,
-  `${serverUrl(name)}/add-key`,
-  html`${standingField(details)}${field('name', 'Name', input, 'To tell it from the others; may be left empty.')}<p class="actions"><button class="primary">Make the key</button><a class="button" href="${serverUrl(name)}">Cancel</a></p>`,
-)}</div>`;
+${form.markup(standingField(details), form.text('name', 'Name', { hint, with: { maxlength: 63 } }), submit('Make the key', 'primary', serverUrl(name)))}</div>`;
 }
 
-function retireBody(details: ServerDetails, person: Person, now: number): Markup {
+function retireBody(details: ServerDetails, form: Form, now: number): Markup {
   const { name, keys, fingerprint } = details;
   const previous = keys.filter((key) => key.slot === 'previous');
   const used = previous.some((key) => key.fingerprint === fingerprint);
@@ -162,7 +166,7 @@ function retireBody(details: ServerDetails, person: Person, now: number): Markup
 ${previous.length === 0 ? html`<p>There is no previous key: nothing to end.</p>` : html`<p>It is refused from this moment on.</p>`}
 ${used && html`<p class="warning" role="alert"><b>The latest heartbeat came with it.</b> The agent has not taken the new key yet: retired now, it is shut out until somebody gives it one.</p>`}
 ${inUse(details, now)}
-${previous.length > 0 && postForm(person, `${serverUrl(name)}/retire`, html`<p class="actions"><button class="danger">Retire now</button><a class="button" href="${serverUrl(name)}">Cancel</a></p>`)}</div>`;
+${previous.length > 0 && form.markup(submit('Retire now', 'danger', serverUrl(name)))}</div>`;
 }
 
 function fateText({ fingerprint, fate, until }: Fate): Markup {

@@ -1,16 +1,16 @@
 import { html } from 'hono/html';
 import { formatDuration } from '../../support/durations.ts';
-import { ScoutError } from '../../support/errors.ts';
 import { param } from '../http/requests.ts';
 import type { Person } from '../people/session.ts';
-import { addServer, changeServer, removeServer, type ServerDetails, showServer } from '../servers.ts';
+import { addServer, changeServer, type Registry, removeServer, type ServerDetails, showServer } from '../servers.ts';
 import type { Policy } from '../store/store.ts';
 import { serverUrl } from './fleet-page.ts';
+import { Form, FormError, type Sent, submit } from './form.ts';
 import { formatCount, type Markup } from './format.ts';
-import { choices, crumbs, field, postForm } from './parts.ts';
+import { crumbs } from './parts.ts';
 import { windowOf } from './rotate.ts';
 import { shownOnce } from './shown-once.ts';
-import type { Site } from './site.ts';
+import type { Handler, PageContext, Shown, Site } from './site.ts';
 
 const POLICIES: [value: Policy, label: string, hint: string][] = [
   ['grace', 'Grace', 'after a rotation the old key goes on working for a window'],
@@ -20,11 +20,14 @@ const POLICIES: [value: Policy, label: string, hint: string][] = [
 
 /** Mounts what registers a server, changes its policy, and removes it. */
 export function mountSettings(site: Site): void {
-  site.on('GET /add-server', (c) => site.show(c, { title: 'Add a server', section: 'fleet', body: addBody(c.get('person')) }));
-  site.on('POST /add-server', async (c, hub) => {
+  const addPage = (c: PageContext, sent?: Sent): Shown => {
+    return { title: 'Add a server', section: 'fleet', body: addBody(new Form(c.get('person'), '/add-server', sent)) };
+  };
+  site.on('GET /add-server', (c) => site.show(c, addPage(c)));
+  const add: Handler = async (c, hub) => {
     const form = c.get('form');
     const name = (form.name ?? '').trim();
-    const made = await addServer(hub, name, policyOf(form.policy), windowOf(form.grace ?? '24h'));
+    const made = await addServer(hub, name, policyOf(form.policy), windowOf(form.grace ?? '24h', 'grace'));
     const body = shownOnce({
       heading: `Key of ${name}`,
       label: 'Its key',
@@ -35,52 +38,52 @@ export function mountSettings(site: Site): void {
       next: [serverUrl(name), `To ${name}`],
     });
     return site.show(c, { title: 'Its key', section: 'fleet', body });
-  });
+  };
+  site.form('POST /add-server', add, (c, _hub, sent) => addPage(c, sent));
 
-  site.on('GET /servers/:name/settings', async (c, hub) => {
+  const settings = async (c: PageContext, hub: Registry, sent?: Sent): Promise<Shown> => {
     const details = await showServer(hub, param(c, 'name'));
-    return site.show(c, { title: details.name, section: 'fleet', body: settingsBody(details, c.get('person')) });
-  });
-  site.on('POST /servers/:name/settings', async (c, hub) => {
+    return { title: details.name, section: 'fleet', body: settingsBody(details, c.get('person'), sent) };
+  };
+  site.on('GET /servers/:name/settings', async (c, hub) => site.show(c, await settings(c, hub)));
+  const change: Handler = async (c, hub) => {
     const { action, policy, grace = '24h', name: typed } = c.get('form');
     const name = param(c, 'name');
     if (action === 'policy') {
-      await changeServer(hub, name, { policy: policyOf(policy), graceMs: windowOf(grace) });
+      await changeServer(hub, name, { policy: policyOf(policy), graceMs: windowOf(grace, 'grace') });
       return site.done(c, serverUrl(name), 'server-changed');
     }
-    if (action !== 'remove' || typed !== name)
-      throw new ScoutError('HUB_FORM', { detail: 'to remove a server, type its name as it stands' });
+    if (action !== 'remove' || typed !== name) throw new FormError('name', 'to remove a server, type its name as it stands');
     await removeServer(hub, name);
     return site.done(c, '/', 'server-removed');
-  });
+  };
+  site.form('POST /servers/:name/settings', change, settings);
 }
 
 function policyOf(text: string | undefined): Policy {
   const found = POLICIES.find(([value]) => value === text);
-  if (!found) throw new ScoutError('HUB_FORM', { detail: 'no policy was chosen' });
+  if (!found) throw new FormError(undefined, 'no policy was chosen');
   return found[0];
 }
 
-const policyFields = (policy: Policy, graceMs: number): Markup =>
-  html`${choices('policy', 'Policy', POLICIES, policy)}${field(
-    'grace',
-    'Window of grace',
-    html`<input id="grace" name="grace" value="${graceMs === 0 ? '0s' : formatDuration(graceMs).replaceAll(' ', '')}" size="8" autocomplete="off" required aria-describedby="grace-hint">`,
-    'How long the old key goes on working under grace: 30m, 24h, 7d.',
-  )}`;
+const policyFields = (form: Form, policy: Policy, graceMs: number): Markup =>
+  html`${form.choices('policy', 'Policy', POLICIES, policy)}${form.text('grace', 'Window of grace', {
+    value: graceMs === 0 ? '0s' : formatDuration(graceMs).replaceAll(' ', ''),
+    hint: 'How long the old key goes on working under grace: 30m, 24h, 7d.',
+    with: { required: true, size: 8 },
+  })}`;
 
-function addBody(person: Person): Markup {
-  const input = html`<input id="name" name="name" required maxlength="128" autocomplete="off" spellcheck="false" autocapitalize="none" autofocus>`;
+function addBody(form: Form): Markup {
   return html`${crumbs([['/', 'Fleet']], 'Add a server')}
 <div class="narrow"><h1>Add a server</h1>
 <p>Its key is made here and shown once, for you to carry to the host. With a <a href="/tokens">token</a> the host makes its own, and nobody ever sees it.</p>
-${postForm(person, '/add-server', html`${field('name', 'Name', input)}${policyFields('grace', 86_400_000)}<p class="actions"><button class="primary">Register it</button><a class="button" href="/">Cancel</a></p>`)}</div>`;
+${form.markup(form.text('name', 'Name', { with: { required: true, maxlength: 128, autofocus: true } }), policyFields(form, 'grace', 86_400_000), submit('Register it', 'primary', '/'))}</div>`;
 }
 
-function settingsBody(details: ServerDetails, person: Person): Markup {
+function settingsBody(details: ServerDetails, person: Person, sent?: Sent): Markup {
   const { name, policy, grace, accepted, keys } = details;
-  const url = `${serverUrl(name)}/settings`;
-  const input = html`<input id="name" name="name" required autocomplete="off" spellcheck="false" autocapitalize="none">`;
+  const form = (action: string) => new Form(person, `${serverUrl(name)}/settings`, sent, action);
+  const [kept, removed] = [form('policy'), form('remove')];
   return html`${crumbs(
     [
       ['/', 'Fleet'],
@@ -90,9 +93,9 @@ function settingsBody(details: ServerDetails, person: Person): Markup {
   )}
 <div class="narrow"><h1>${name}</h1>
 <section class="panel"><h2>Policy</h2><p class="quiet">It holds from the next rotation on; keys that there are keep the end they have.</p>
-${postForm(person, url, html`${policyFields(policy, grace * 1_000)}<p class="actions"><button class="primary">Keep</button></p>`, { action: 'policy' })}</section>
+${kept.markup(policyFields(kept, policy, grace * 1_000), submit('Keep'))}</section>
 <section class="panel"><h2>Remove</h2><p class="warning"><b>Its agent is shut out at once.</b> ${keys.length === 1 ? 'Its key ends' : `Its ${keys.length} keys end`}, and what it has reported (${formatCount(accepted)} heartbeats) is gone.</p>
-${postForm(person, url, html`${field('name', `Type ${name} to remove it`, input)}<p class="actions"><button class="danger">Remove ${name}</button></p>`, { action: 'remove' })}</section></div>`;
+${removed.markup(removed.text('name', `Type ${name} to remove it`, { with: { required: true } }), submit(`Remove ${name}`, 'danger'))}</section></div>`;
 }
 
 function stepsOf(endpoint: string): Markup {

@@ -9,6 +9,7 @@ import type { Hub } from '../hub.ts';
 import type { Sessions } from '../people/session.ts';
 import type { Registry } from '../servers.ts';
 import type { Assets } from './assets.ts';
+import { type Sent, sentence, sentWith } from './form.ts';
 import { type PageOptions, page } from './layout.ts';
 import { noteOf } from './notes.ts';
 import { THEME_COOKIE, themeOf } from './theme.ts';
@@ -16,6 +17,8 @@ import { THEME_COOKIE, themeOf } from './theme.ts';
 export type PageContext = Context<RouteEnv>;
 /** Answers one route for whoever is signed in; the registry acts for them. */
 export type Handler = (c: PageContext, hub: Registry) => Promise<Response> | Response;
+/** Shows the page of a form again that could not be done. */
+type Again = (c: PageContext, hub: Registry, sent: Sent) => Promise<Shown> | Shown;
 /** What a handler shows; the rest of a page is the same for all. */
 export type Shown = Pick<PageOptions, 'title' | 'body' | 'charts' | 'section'>;
 
@@ -40,9 +43,25 @@ export class Site {
     this.assets = assets;
   }
 
-  /** Mounts a page, or what a form of these pages is sent to. */
+  /** Mounts a page. */
   on(id: RouteId, handler: Handler): void {
     this.router.on(id, (c) => this.#answer(c, handler));
+  }
+
+  /** Mounts what a form is sent to; what cannot be done shows its page `again`, as it was filled in. */
+  form(id: RouteId, handler: Handler, again: Again): void {
+    this.router.on(id, (c) =>
+      this.#answer(c, async (_, hub) => {
+        try {
+          return await handler(c, hub);
+        } catch (error) {
+          const status = statusOf(error);
+          if (!(error instanceof ScoutError) || status === undefined || status === 404) throw error;
+          const shown = await again(c, hub, sentWith(c.get('form'), error));
+          return this.show(c, { ...shown, title: `Not done: ${shown.title}` }, status);
+        }
+      }),
+    );
   }
 
   /** A whole page for whoever is signed in, with a note of what was done (`?done=…`) above it. */
@@ -61,10 +80,9 @@ export class Site {
     try {
       return await handler(c, c.get('registry'));
     } catch (error) {
-      const status = error instanceof ScoutError ? statusOf(error.code) : undefined;
+      const status = statusOf(error);
       if (!(error instanceof ScoutError) || status === undefined) throw error;
-      const { message } = error.problem;
-      const text = `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
+      const text = sentence(error.problem.message);
       const back = c.req.method === 'POST' ? c.req.path : '/';
       const title = status === 404 ? 'Not found' : 'Not done';
       const body = html`<div class="message"><h1>${title}</h1><p>${text}</p><p><a href="${back}">${back === '/' ? 'To the fleet' : 'Back'}</a></p></div>`;
@@ -74,7 +92,9 @@ export class Site {
 }
 
 /** How a page answers what people got wrong; undefined for what is not theirs to mend. */
-function statusOf(code: string): 400 | 404 | 409 | undefined {
+function statusOf(error: unknown): 400 | 404 | 409 | undefined {
+  if (!(error instanceof ScoutError)) return undefined;
+  const { code } = error;
   if (!code.startsWith('HUB_')) return undefined;
   if (code.endsWith('_UNKNOWN')) return 404;
   if (/_(EXISTS|MOVED|LAST|POLICY|NAMED|ENDED)$/.test(code)) return 409;

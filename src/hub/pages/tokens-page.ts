@@ -1,26 +1,28 @@
 import { X509Certificate } from 'node:crypto';
 import { html } from 'hono/html';
-import { ScoutError } from '../../support/errors.ts';
 import { createToken, listTokens, revokeToken, type TokenView } from '../enrol/tokens.ts';
 import type { Hub } from '../hub.ts';
 import type { Person } from '../people/session.ts';
+import type { Registry } from '../servers.ts';
 import type { Policy } from '../store/store.ts';
 import { serverUrl } from './fleet-page.ts';
+import { Form, FormError, type Sent, submit } from './form.ts';
 import { ago, left, type Markup } from './format.ts';
-import { choices, field, listTable, none, postForm, tag } from './parts.ts';
+import { csrf, listTable, none, tag } from './parts.ts';
 import { windowOf } from './rotate.ts';
 import { shownOnce } from './shown-once.ts';
-import type { Site } from './site.ts';
+import type { Handler, PageContext, Shown, Site } from './site.ts';
 
 const POLICIES: Policy[] = ['grace', 'immediate', 'multi'];
 
 /** Mounts tokens: listed, made and revoked. */
 export function mountTokens(site: Site): void {
-  site.on('GET /tokens', async (c, hub) => {
+  const list = async (c: PageContext, hub: Registry, sent?: Sent): Promise<Shown> => {
     const all = await listTokens(hub);
-    return site.show(c, { title: 'Enrolment', section: 'tokens', body: listBody(all, c.get('person'), hub.now()) });
-  });
-  site.on('POST /tokens', async (c, hub) => {
+    return { title: 'Enrolment', section: 'tokens', body: listBody(all, c.get('person'), hub.now(), sent) };
+  };
+  site.on('GET /tokens', async (c, hub) => site.show(c, await list(c, hub)));
+  const make: Handler = async (c, hub) => {
     const form = c.get('form');
     if (form.action === 'revoke') {
       await revokeToken(hub, form.token ?? '');
@@ -29,14 +31,14 @@ export function mountTokens(site: Site): void {
     const [latest] = await listTokens(hub);
     // The same form sent again, as by a reload, makes no second token.
     if ((latest?.fingerprint ?? '') !== form.latest)
-      throw new ScoutError('HUB_FORM', { detail: 'another token was made since this page was opened, perhaps by this very form' });
-    const lifeMs = windowOf(form.expires ?? '1h');
-    if (lifeMs === 0) throw new ScoutError('HUB_FORM', { detail: 'the token would end at once' });
+      throw new FormError(undefined, 'another token was made since this page was opened, perhaps by this very form');
+    const lifeMs = windowOf(form.expires ?? '1h', 'expires');
+    if (lifeMs === 0) throw new FormError('expires', 'the token would end at once');
     const policy = POLICIES.find((one) => one === form.policy) ?? 'grace';
     const wanted = {
       server: (form.server ?? '').trim(),
       policy,
-      graceMs: windowOf(form.grace ?? '24h'),
+      graceMs: windowOf(form.grace ?? '24h', 'grace'),
       lifeMs,
       authority: printOf(site.hub),
     };
@@ -55,7 +57,8 @@ export function mountTokens(site: Site): void {
       next: ['/tokens', 'To the tokens'],
     });
     return site.show(c, { title: 'Token', section: 'tokens', body });
-  });
+  };
+  site.form('POST /tokens', make, list);
 }
 
 /** SHA-256 of the certificate of the hub's own authority, hex; null where it serves by another. */
@@ -73,7 +76,7 @@ function stepsOf(origin: string): Markup {
 
 const STATES: Record<TokenView['state'], Markup> = { open: tag('open', 'good'), used: tag('used'), expired: tag('expired', 'warn') };
 
-function listBody(all: TokenView[], person: Person, now: number): Markup {
+function listBody(all: TokenView[], person: Person, now: number, sent?: Sent): Markup {
   const rows = all.map((one) => [
     one.state === 'used' ? html`<a href="${serverUrl(one.server)}">${one.server}</a>` : html`${one.server}`,
     html`<code>${one.fingerprint}</code>`,
@@ -87,30 +90,22 @@ function listBody(all: TokenView[], person: Person, now: number): Markup {
   return html`<div class="title"><h1>Enrolment</h1></div>
 <p class="lead">A token lets one new host in, once: it makes its own key and registers it under the name that stands here.</p>
 ${rows.length === 0 ? html`<div class="message"><p>No token yet.</p></div>` : listTable(head, rows)}
-${addForm(person, all[0]?.fingerprint ?? '')}`;
+${addForm(new Form(person, '/tokens', sent), all[0]?.fingerprint ?? '')}`;
 }
 
 function revokeForm(person: Person, { fingerprint, server }: TokenView): Markup {
-  const button = html`<input type="hidden" name="token" value="${fingerprint}"><button class="small">Revoke<span class="hidden"> the token for ${server}</span></button>`;
-  return postForm(person, '/tokens', button, { action: 'revoke', class: 'inline' });
+  return html`<form method="post" action="/tokens" class="inline">${csrf(person)}<input type="hidden" name="action" value="revoke"><input type="hidden" name="token" value="${fingerprint}"><button class="small">Revoke<span class="hidden"> the token for ${server}</span></button></form>`;
 }
 
-function addForm(person: Person, latest: string): Markup {
-  const duration = (id: string, value: string) =>
-    html`<input id="${id}" name="${id}" value="${value}" size="8" required autocomplete="off">`;
+function addForm(form: Form, latest: string): Markup {
+  const duration = { required: true, size: 8 } as const;
+  const policies = POLICIES.map((one) => [one, one] as [string, string]);
   return html`<section class="panel form-panel" aria-labelledby="add-title"><h2 id="add-title">Make a token</h2>
-${postForm(
-  person,
-  '/tokens',
-  html`<input type="hidden" name="latest" value="${latest}"><div class="form-columns"><div>${field('server', 'For the server', html`<input id="server" name="server" required maxlength="128" autocomplete="off" spellcheck="false" autocapitalize="none">`)}
-${field('expires', 'Good for', duration('expires', '1h'))}</div>
-<div>${choices(
-    'policy',
-    'Policy of a server that is new',
-    POLICIES.map((one) => [one, one] as [string, string]),
-    'grace',
-  )}
-${field('grace', 'Window of grace', duration('grace', '24h'))}</div></div>
-<p class="actions"><button class="primary">Make the token</button></p>`,
+${form.markup(
+  html`<input type="hidden" name="latest" value="${latest}"><div class="form-columns"><div>${form.text('server', 'For the server', { with: { required: true, maxlength: 128 } })}
+${form.text('expires', 'Good for', { value: '1h', with: duration })}</div>
+<div>${form.choices('policy', 'Policy of a server that is new', policies, 'grace')}
+${form.text('grace', 'Window of grace', { value: '24h', with: duration })}</div></div>`,
+  submit('Make the token'),
 )}</section>`;
 }

@@ -104,7 +104,7 @@ describe('people', () => {
   it('change their own password with the old one, and stay signed in here alone', async () => {
     const other = await hub.enter('ada');
     const wrong = await browser.submit('/account', { action: 'password', old: 'not the password', password: 'another horse battery' });
-    expect([wrong.status, wrong.text.includes('the old password is wrong')]).toEqual([400, true]);
+    expect([wrong.status, wrong.text.includes('The old password is wrong')]).toEqual([400, true]);
     const sent = await browser.submit('/account', { action: 'password', old: PASSWORD, password: 'another horse battery' });
     expect(sent.text).toContain('Your password is changed.');
     expect((await hub.get('/', other)).status).toBe(303);
