@@ -54,7 +54,7 @@ async function register({ world, book, fresh }: Turn): Promise<void> {
   // A request of before may have been carried out.
   if (!fresh && (await isTaken(world, values))) return staged(world, book, next, null, 'the service knows the key already');
   const key = values['api.private_key'] === undefined ? { sha256: sha256(values) } : { public_key: publicKey(values) };
-  const answer = await twice(() => world.service.register(currentOf(book), key));
+  const answer = await twice(world, book, () => world.service.register(currentOf(book), key));
   if (answer.kind === 'done') return staged(world, book, next, answer.value, 'registered');
   // The old key is dead, and by our own request perhaps; or the service does not take one key twice.
   if (answer.kind !== 'forbidden' && (await isTaken(world, values)))
@@ -64,7 +64,7 @@ async function register({ world, book, fresh }: Turn): Promise<void> {
 
 async function mint({ world, book }: Turn): Promise<void> {
   const { idempotency_key: idempotencyKey = '', policy, from } = book.journal;
-  const answer = await twice(() => world.service.mint(currentOf(book), idempotencyKey));
+  const answer = await twice(world, book, () => world.service.mint(currentOf(book), idempotencyKey));
   if (answer.kind === 'done') {
     const { key, replayed } = answer.value;
     const next = book.keep({ 'api.key': key }, 'minted');
@@ -148,11 +148,13 @@ async function isTaken(world: World, values: Values): Promise<boolean> {
 }
 
 /** Asks once more when no answer came: the key routes take the same request twice, and answer it alike. */
-async function twice<T>(ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
+async function twice<T>({ agent }: World, { journal }: Book, ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
   try {
     return await ask();
   } catch (error) {
     if (!(error instanceof ScoutError)) throw error;
+    // A service that is slow has used much of the first hold up. Without one it is asked all the same: the old key may be dead.
+    if (journal.policy === 'immediate') await agent.hold(HOLD_MS).catch(() => false);
     return ask();
   }
 }

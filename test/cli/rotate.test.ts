@@ -107,6 +107,17 @@ describe('rotate', () => {
     expect(json(await rotate(config, '--if-older-than', '0s', '--json'))).toMatchObject({ rotated: true });
   });
 
+  it('does not wait for a key that came under a clock which was ahead by years', async () => {
+    const { config } = await host('future', 'multi');
+    expect((await rotate(config)).status).toBe(0);
+    const path = join(bench.folder, 'future-state', 'keyring.json');
+    const { checksum: _, ...keyring } = JSON.parse(readFileSync(path, 'utf8'));
+    keyring.current.since = '2040-01-01T00:00:00.000Z';
+    writeFileSync(path, JSON.stringify(keyring));
+    expect(json(await rotate(config, '--if-older-than', '90d', '--json'))).toMatchObject({ rotated: true });
+    expect(json(await rotate(config, '--if-older-than', '90d', '--json'))).toMatchObject({ rotated: false, age_days: 0 });
+  });
+
   it('tells beforehand, and afterwards', async () => {
     const { config } = await host('told', 'multi');
     const before = readFileSync(config, 'utf8');

@@ -195,6 +195,21 @@ it('asks once more where an answer was lost', async () => {
   expect([await rotate(at), asked]).toEqual(['done', 2]);
 });
 
+it('holds the agent back anew for the second time that it asks a slow service', async () => {
+  const at = world({ policy: 'immediate' });
+  const { register } = at.service;
+  let asked = 0;
+  Object.assign(at.service, {
+    register: async (...args: Parameters<typeof register>) => {
+      if (++asked > 1) return register(...args);
+      // It was not heard, and that took until the hold lapsed.
+      at.held = false;
+      throw new ScoutError('SERVICE_UNREACHABLE', { endpoint: at.endpoint, detail: 'no answer in time' });
+    },
+  });
+  expect([await rotate(at), asked, at.refused, at.held]).toEqual(['done', 2, 0, false]);
+});
+
 it('waits for an agent that has not taken the key up', async () => {
   const at = world();
   Object.assign(at.agent, { adopt: async () => ({ kind: 'pending', detail: 'it reads slowly' }) });

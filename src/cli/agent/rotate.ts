@@ -10,6 +10,8 @@ import { example, type Verb } from '../program.ts';
 import type { HostWorld } from './rotate-world.ts';
 import { folderOptions } from './run-options.ts';
 
+const DAY_MS = 86_400_000;
+
 interface Options extends CommandOptions {
   newKeyStdin?: boolean;
   self?: boolean;
@@ -148,9 +150,10 @@ async function isDue(rotation: Rotation, world: HostWorld, options: Options): Pr
   const limit = parseDuration(options.ifOlderThan as string) as number;
   const { fingerprint, since } = await rotation.age();
   const age = world.now() - Date.parse(since);
-  if (age >= limit) return true;
+  // A key from the future came under a clock that was ahead: until then it would never be old.
+  if (age >= limit || age < -DAY_MS) return true;
   const retired = await rotation.retireDue();
-  const days = Math.max(0, Math.floor(age / 86_400_000));
+  const days = Math.max(0, Math.floor(age / DAY_MS));
   if (options.json) out.json({ rotated: false, fingerprint, since, age_days: days, retired });
   else
     out.line(`The key ${fingerprint} is ${days} ${days === 1 ? 'day' : 'days'} old: not older than ${options.ifOlderThan}, nothing to do.`);
