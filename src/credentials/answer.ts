@@ -44,7 +44,7 @@ export function judge(
   const broken = () => fail('SERVICE_UNEXPECTED', `what came with ${status} is no JSON, or breaks off (${seen.bytes} bytes)${lost(seen)}`);
 
   if (status === 408 || status === 429 || status === 503)
-    throw fail('SERVICE_BUSY', `status ${status}${problem ? `, ${problem.detail}` : ''}`);
+    throw fail('SERVICE_BUSY', `status ${status}${problem ? `, ${problem.detail}` : ''}${waitOf(headers['retry-after'])}`);
   if (status >= 500) throw fail('SERVICE_BUSY', `server error (${status})${lost(seen)}`);
   if (status === 407) throw fail('PROXY_AUTH', 'it wants a user name and password (407)');
   if (status >= 300 && status < 400) throw fail('SERVICE_UNEXPECTED', `it sends us elsewhere (${status} to ${placeOf(headers.location)})`);
@@ -77,6 +77,11 @@ function jsonOf(text: string): unknown {
 export function plain(text: string, { secrets }: Pick<Answered, 'secrets'> = { secrets: [] }): string {
   const hidden = secrets.reduce((left, secret) => left.replaceAll(secret, '[key]'), text);
   return hideKeysIn(hidden.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')).slice(0, LONGEST);
+}
+
+/** When it wants to be asked again, where it says so in seconds. */
+function waitOf(retryAfter: string | string[] | undefined): string {
+  return /^\d{1,6}$/.test(String(retryAfter)) ? `; it asks to wait for ${retryAfter} s` : '';
 }
 
 /** The host that a redirection names; no more of it, since an address can carry a secret. */

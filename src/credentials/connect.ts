@@ -202,6 +202,7 @@ function handshakeDetail(error: unknown): string {
     return 'what answers there does not speak TLS';
   if (/CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/.test(code))
     return 'it wants a client certificate (tls.cert_file), or speaks no common version of TLS';
+  if (/NO_APPLICATION_PROTOCOL/.test(code)) return 'it speaks HTTP/2 alone; HTTP/1.1 has to be allowed there';
   if (code === 'ECONNRESET') return 'the connection was reset during the TLS handshake';
   return code === 'ETIMEDOUT' ? 'no answer to the TLS handshake in time' : code || message;
 }

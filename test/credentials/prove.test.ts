@@ -1,5 +1,6 @@
 import { verify } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
+import { createSecureServer } from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
@@ -94,6 +95,12 @@ describe('proveCredential', () => {
     ],
     ['no such route', (_, response) => response.writeHead(404).end(), 'SERVICE_UNEXPECTED', /404/],
     ['an overloaded service', (_, response) => response.writeHead(503).end(), 'SERVICE_BUSY', /503/],
+    [
+      'one that says when',
+      (_, response) => response.writeHead(429, { 'retry-after': '30' }).end(),
+      'SERVICE_BUSY',
+      /429; it asks to wait for 30 s/,
+    ],
     ['another service', (_, response) => answer(response, 200, whoami({ service: 'other' })), 'SERVICE_UNEXPECTED', /another service/],
     [
       'another key taken',
@@ -117,6 +124,14 @@ describe('proveCredential', () => {
     const much = await off(-400);
     expect(much.problems).toMatchObject([{ code: 'CLOCK_SKEW', severity: 'warning', message: expect.stringContaining('behind') }]);
     expect(much.proof.ok).toBe(true);
+  });
+
+  it('names a service that speaks HTTP/2 alone', async () => {
+    const server = createSecureServer({ ...ca.issue(), allowHTTP1: false }).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    const found = await proveCredential(config(`https://127.0.0.1:${(server.address() as AddressInfo).port}`), {});
+    expect(told(found)).toMatch(/^SERVICE_TLS .*HTTP\/2 alone/);
   });
 
   it('tells what is wrong with a certificate', async () => {
