@@ -190,7 +190,8 @@ function settings(config: Config): Settings[] {
   // Which credential goes there is decided elsewhere: the configuration's, or one that the ladder found.
   const main: Settings = { name: PRIMARY, type: 'scout', endpoint, timeout, credential: NO_CREDENTIAL };
   const further = config.destinations.map(({ name, type, endpoint, auth, key }) => {
-    const credential = auth === 'none' || key === undefined ? NO_CREDENTIAL : createCredential({ ...config.api, auth, key });
+    const credential =
+      auth === undefined || auth === 'none' || key === undefined ? NO_CREDENTIAL : createCredential({ ...config.api, auth, key });
     return { name, type, endpoint, timeout, credential };
   });
   return [main, ...further];

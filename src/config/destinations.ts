@@ -27,9 +27,15 @@ export function checkDestinations(context: Context, destinations: Parsed['destin
         context.problems.push(...checkKey(label('key'), key, 'token', place('key')));
         checked.key = key;
       }
-    } else if (destination.auth !== 'none') {
-      const params = { name: label('key'), because: `${label('auth')} is ${destination.auth}`, how: '' };
-      context.problems.push(problem('CONFIG_REQUIRED', params, place('auth')));
+    }
+    checked.auth = destination.auth ?? (destination.type === 'scout' ? 'api-key' : 'none');
+    const sent = checked.auth !== 'none';
+    if (sent && destination.key === undefined) {
+      const because = destination.auth ? `${label('auth')} is ${destination.auth}` : `${label('type')} is ${destination.type}`;
+      context.problems.push(problem('CONFIG_REQUIRED', { name: label('key'), because, how: '' }, place('auth')));
+    } else if (!sent && destination.key !== undefined && !context.unfit.has(`destinations.${index}.auth`)) {
+      const params = { name: label('auth'), because: `${label('key')} is`, how: ' to api-key or bearer: how the key is sent' };
+      context.problems.push(problem('CONFIG_REQUIRED', params, place('key')));
     }
     return checked;
   });

@@ -19,6 +19,7 @@ export function checkEndpoint(name: string, text: string, place: Place): { value
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return fault(`${url.protocol}// is not spoken here, only https://`);
   if (url.username !== '' || url.password !== '') return fault('it holds a user name or password; the key proves who this host is');
+  if (url.port === '0') return fault('no service listens on port 0');
   if (text.includes('?')) return fault('it holds a query (`?`); give the address alone');
   if (text.includes('#')) return fault('it holds a fragment (`#`); give the address alone');
   if (url.protocol === 'http:' && !isLoopback(url.hostname))

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { authOf } from '../credentials/create.ts';
 import { checkKey, isPlaceholder, type KeyFormat } from '../credentials/key.ts';
 import { parsePrivateKey, thumbprint } from '../credentials/private-key.ts';
@@ -6,6 +5,7 @@ import { isReference, type Opening, openSecret, withoutNewline } from '../secret
 import { type Place, type Problem, problem, ScoutError } from '../support/errors.ts';
 import { fingerprint } from '../support/fingerprint.ts';
 import { hideKeys } from '../support/hide.ts';
+import { readRegular } from '../support/regular-file.ts';
 import { OPAQUE_NAMES } from './names.ts';
 import { checkPermissions } from './permissions.ts';
 import type { Source } from './resolved.ts';
@@ -150,11 +150,10 @@ function fromFile(context: Context, name: string, file: string, label: string): 
   context.watch.add(file);
   let content: string;
   try {
-    content = withoutNewline(readFileSync(file, 'utf8'));
+    content = withoutNewline(readRegular(file).toString('utf8'));
   } catch (error) {
     const shown = hideKeys(file);
-    const detail =
-      shown === file ? ((error as NodeJS.ErrnoException).code ?? 'it cannot be read') : `that looks like the key, which belongs in ${name}`;
+    const detail = shown === file ? (error as Error).message : `that looks like the key, which belongs in ${name}`;
     const place = placeOfSetting(context, `${name}_file`);
     context.problems.push(problem('KEY_FILE', { name: label, path: shown, detail }, place));
     return { set: true, label, place };

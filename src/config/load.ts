@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { detailOf, type Problem, problem } from '../support/errors.ts';
+import { readRegular } from '../support/regular-file.ts';
 import type { Document } from './formats/document.ts';
 import { readEnv } from './formats/env.ts';
 import { readToml } from './formats/toml.ts';
@@ -56,9 +57,9 @@ function loadFile(file: string, known: Map<string, string[]>): Loaded {
   try {
     const { size } = statSync(file);
     if (size > MOST_BYTES) return failed(problem('CONFIG_TOO_LARGE', { path: file, size }, { file }));
-    bytes = readFileSync(file);
+    bytes = readRegular(file);
   } catch (error) {
-    return failed(problem('FILE_UNREADABLE', { path: file, detail: (error as NodeJS.ErrnoException).code ?? detailOf(error) }, { file }));
+    return failed(problem('FILE_UNREADABLE', { path: file, detail: detailOf(error) }, { file }));
   }
   const noText = (detail: string) => failed(problem('CONFIG_SYNTAX', { format: format.toUpperCase(), detail }, { file }));
   if (bytes.includes(0)) return noText('the file holds zero bytes; it is UTF-16, or no text at all');

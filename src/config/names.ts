@@ -38,7 +38,7 @@ export function variables(shape: Shape): Map<string, string[]> {
   const add = (at: Shape, path: string[]) => {
     if (at.kind !== 'map') known.set(variableOf(path.join('.')), path);
     else {
-      if (at.switchable) known.set(variableOf(path.join('.')), path);
+      if (at.switchable) known.set(variableOf(path.join('.')), [...path, 'enabled']);
       for (const [name, field] of Object.entries(at.fields)) add(field, [...path, name]);
     }
   };

@@ -104,8 +104,11 @@ const destination = z.strictObject({
     .describe('Name in status, metrics and logs; its place in the outbox is kept under it.'),
   type: z.enum(['scout', 'otlp']).describe('`scout`: a scout-hub. `otlp`: any OpenTelemetry endpoint, OTLP/HTTP.'),
   endpoint: z.string().describe('Its address. For otlp without a path, /v1/metrics is added.'),
-  auth: z.enum(['api-key', 'bearer', 'none']).default('none').describe('How `key` is sent.'),
-  key: secret('The key for this destination.').optional(),
+  auth: z
+    .enum(['api-key', 'bearer', 'none'])
+    .optional()
+    .describe('How `key` is sent: `X-API-Key: KEY` or `Authorization: Bearer KEY`. Unset: api-key to a scout-hub, none without a key.'),
+  key: secret('The key for this destination. A scout-hub takes nothing without one.').optional(),
 });
 
 export const configSchema = z.strictObject({
@@ -138,7 +141,8 @@ export const configSchema = z.strictObject({
     .string()
     .min(1)
     .max(255)
-    .meta({ expected: 'text of 1 to 255 characters' })
+    .refine((text) => text.trim() !== '' && !/\p{Cc}/u.test(text))
+    .meta({ expected: 'text of 1 to 255 characters, none of them a control character' })
     .optional()
     .describe('Name under which this host reports. Unset: its hostname.'),
   collectors: collectorsSchema.prefault({} as z.input<typeof collectorsSchema>),

@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Place } from '../support/errors.ts';
 import { type Problem, problem } from '../support/errors.ts';
 import { hideKeys } from '../support/hide.ts';
+import { readRegular } from '../support/regular-file.ts';
 import { checkPermissions } from './permissions.ts';
 import type { Parsed } from './validate.ts';
 
@@ -14,9 +14,9 @@ export function checkTls(tls: Parsed['tls'], place: (name: string) => Place): Pr
   const read = (name: string, file: string | undefined) => {
     if (file === undefined) return undefined;
     try {
-      return readFileSync(file, 'utf8');
+      return readRegular(file).toString('utf8');
     } catch (error) {
-      fault(name, file, (error as NodeJS.ErrnoException).code ?? 'it cannot be read');
+      fault(name, file, (error as Error).message);
       return undefined;
     }
   };

@@ -52,7 +52,8 @@ function explain(root: MapNode, shape: Shape, path: PropertyKey[]): Problem {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  // JSON has no word for what is no finite number.
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   const shown = hideKeys(text);
   return shown.length > 60 ? `${shown.slice(0, 57)}…` : shown;
 }

@@ -157,7 +157,7 @@ export const ERRORS = {
   AGENT_RUNNING: row(
     EXIT.again,
     'an agent (process {pid}) already uses {path}',
-    'Stop it with `scout-agent stop`, or give another --state-dir.',
+    'Stop it with `scout-agent stop`, or give this one folders of its own by --state-dir and --runtime-dir.',
   ),
   AGENT_NOT_RUNNING: row(
     EXIT.failed,

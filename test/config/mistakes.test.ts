@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
@@ -74,6 +75,14 @@ describe('an environment file', () => {
     expect(told('agent.env', `SCOUT_URL=${ENDPOINT}\nSCOUT_API_KEY=${freshKey()}\nSCOUT_HOST_NAME="a #b"\n`)).toEqual([]);
   });
 
+  it('may switch a collector and set something of it, in any order', () => {
+    const lines = ['SCOUT_COLLECTORS_PROCESSES=off', 'SCOUT_COLLECTORS_PROCESSES_TOP=3'];
+    for (const order of [lines, lines.toReversed()]) {
+      const found = new Scratch().resolve('agent.env', `SCOUT_URL=${ENDPOINT}\nSCOUT_API_KEY=${freshKey()}\n${order.join('\n')}\n`);
+      expect(found.config?.collectors.processes).toEqual({ enabled: false, top: 3 });
+    }
+  });
+
   it('says of many lines without `=` one thing', () => {
     const pem = '-----BEGIN PRIVATE KEY-----\nabc\ndef\nghi\n';
     expect(told('agent.env', `SCOUT_URL=${ENDPOINT}\nSCOUT_API_KEY=${freshKey()}\n${pem}`)).toEqual([
@@ -135,6 +144,30 @@ describe('white space in a key', () => {
 });
 
 describe('what stands where a file should', () => {
+  const named = {
+    'api.key_file': (file: string) => `api: { key_file: ${file}, endpoint: "${ENDPOINT}" }\n`,
+    'api.private_key_file': (file: string) => `api: { private_key_file: ${file}, credential_id: c, endpoint: "${ENDPOINT}" }\n`,
+    'tls.ca_file': (file: string) => `api: { key: ${freshKey()}, endpoint: "${ENDPOINT}" }\ntls: { ca_file: ${file} }\n`,
+  };
+  it.skipIf(process.platform === 'win32').each(Object.entries(named))('is not waited for without end: %s', (_, text) => {
+    const scratch = new Scratch();
+    const pipe = path.join(scratch.root, 'pipe');
+    execFileSync('mkfifo', ['-m', '600', pipe]);
+    const told = (file: string) => scratch.resolve('a.yml', text(file)).problems.map((one) => one.message)[0];
+    expect(told(pipe)).toContain('it is not a regular file');
+    expect(told('/dev/zero')).toContain('it is not a regular file');
+    expect(told(scratch.root)).toContain('it is a folder');
+    expect(told(scratch.file('long', 'x'.repeat(2 ** 20 + 1)))).toContain('it has 1048577 bytes');
+  });
+
+  it.skipIf(process.platform === 'win32')('is not waited for in conf.d either', () => {
+    const scratch = new Scratch();
+    mkdirSync(path.join(scratch.root, 'conf.d'));
+    execFileSync('mkfifo', ['-m', '600', path.join(scratch.root, 'conf.d/a.yml')]);
+    const found = scratch.resolve('a.yml', `api: { key: ${freshKey()}, endpoint: "${ENDPOINT}" }\n`);
+    expect(found.problems.map((one) => one.message)).toEqual([expect.stringContaining('it is not a regular file')]);
+  });
+
   it('is told for what it is', () => {
     const scratch = new Scratch();
     mkdirSync(path.join(scratch.root, 'folder.yml'));

@@ -21,7 +21,9 @@ export function renderSample({ metrics, statuses, starts }: Collected, inventory
   }
   const total = statuses.reduce((sum, { duration }) => sum + duration, 0);
   const points = metrics.reduce((sum, metric) => sum + metric.points.length, 0);
-  parts.push(`${points} points from ${statuses.length} collectors in ${(total * 1_000).toFixed(1)} ms`);
+  parts.push(
+    `${points} points from ${statuses.length} ${statuses.length === 1 ? 'collector' : 'collectors'} in ${(total * 1_000).toFixed(1)} ms`,
+  );
   return parts.join('\n\n');
 }
 

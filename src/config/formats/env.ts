@@ -14,7 +14,7 @@ export function readEnv(file: string, text: string, known: Map<string, string[]>
     problems.push(problem('CONFIG_SYNTAX', { format: 'an environment file', detail }, lines.at(offset), severity));
 
   for (const { from, count } of runs(strays.map((offset) => lines.at(offset).line))) {
-    const which = count === 1 ? 'the line has' : `this and the ${count - 1} after it have`;
+    const which = count === 1 ? 'the line has' : count === 2 ? 'this line and the next have' : `this and the ${count - 1} after it have`;
     syntax(strays[from] as number, `${which} no \`=\`; systemd skips ${count === 1 ? 'it' : 'them'}`, 'warning');
   }
   if (openQuote !== undefined) syntax(openQuote, 'this quote is never closed', 'error');
@@ -72,8 +72,12 @@ export function addSetting(root: MapNode, path: string[], entry: Entry, problems
   if (old && !isNull(old.value)) {
     if (isNull(entry.value)) return;
     if (JSON.stringify(toPlain(old.value)) !== JSON.stringify(toPlain(entry.value))) {
-      const place = 'file' in entry.at ? entry.at : {};
-      problems.push(problem('CONFIG_DUPLICATE', { name: path.join('.'), other: placeText(old) }, place));
+      // Of a variable there is no place to point at.
+      if ('variable' in entry.at) problems.push(problem('CONFIG_CONFLICT', { name: entry.written, other: old.written }));
+      else {
+        const place = 'file' in entry.at ? entry.at : {};
+        problems.push(problem('CONFIG_DUPLICATE', { name: path.join('.'), other: placeText(old) }, place));
+      }
     }
     return;
   }

@@ -89,6 +89,12 @@ class Tree {
         this.problems.push(problem('CONFIG_SYNTAX', { format: 'YAML', detail: SENTENCES.NON_STRING_KEY as string }, place));
         continue;
       }
+      if (scalar.value === '<<') {
+        this.problems.push(
+          syntax('`<<` takes in another map in YAML 1.1 only; write its settings out here', this.lines, scalar.range?.[0] ?? 0),
+        );
+        continue;
+      }
       const name = typeof scalar.value === 'string' ? scalar.value : String(scalar.source ?? '');
       const written = path === '' ? name : `${path}.${name}`;
       const old = map.entries.get(name);
