@@ -10,6 +10,8 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Starts `name` (agent or hub) from its bundle, or from the sources where there is none. */
 export async function launch(program, name) {
+  // With both set Node goes by FORCE_COLOR, and says so on stderr.
+  if (process.env.NO_COLOR) delete process.env.FORCE_COLOR;
   if (Number.parseInt(process.versions.node, 10) < NEEDED) return relaunch(program, pinned());
   if (process.env.NODE_DEBUG) return withoutDebug(program);
   const bundle = at(`../dist/${name}/main.js`);
