@@ -87,7 +87,13 @@ function intentText(journal: Journal): string {
   const { source, policy, from, to } = journal;
   if (source === 'pasted')
     return `A key that was given, ${to}, is in the keyring. Nothing has been asked of the service, and ${from} is in use.`;
-  if (source === 'rollback') return `The previous key ${to} is to come back. Nothing has been asked of the service, and ${from} is in use.`;
+  if (source === 'rollback') {
+    const asked =
+      policy === 'grace'
+        ? 'Whether the service has made it the current one again is not known; both go on working meanwhile'
+        : 'Nothing has been asked of the service';
+    return `The previous key ${to} is to come back. ${asked}, and ${from} is in use.`;
+  }
   if (source === 'minted') {
     const lost =
       policy === 'immediate'

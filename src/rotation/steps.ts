@@ -41,6 +41,7 @@ export const STEPS: Record<Exclude<RotationState, 'RETIRING'>, (turn: Turn) => P
 async function stage(turn: Turn): Promise<void> {
   const { world, book } = turn;
   const { source, policy } = book.journal;
+  if (source === 'rollback' && policy === 'grace') return comeBack(turn);
   if (source === 'pasted' || source === 'rollback') return book.advance('STAGED', 'the service has the key already');
   // Where the old key dies as the new one is born, nothing may be sent between the two.
   if (policy === 'immediate' && (await world.agent.hold(HOLD_MS)))
@@ -60,6 +61,18 @@ async function register({ world, book, fresh }: Turn): Promise<void> {
   if (answer.kind !== 'forbidden' && (await isTaken(world, values)))
     return staged(world, book, next, null, 'the service knows the key already');
   return refused(world, book, answer);
+}
+
+/**
+ * The key in use has the service take the one before it for the current one again: a key in its window could not do so by
+ * itself. A service that knows no such thing, and one that refuses the key in use, is left to the proof.
+ */
+async function comeBack({ world, book }: Turn): Promise<void> {
+  const next = book.keyring.next as KeptKey;
+  const answer = await twice(world, book, () => world.service.register(currentOf(book), { sha256: sha256(book.open(next)) }));
+  if (answer.kind === 'done' && answer.value.slot === 'current')
+    return staged(world, book, { ...next, valid_until: null }, answer.value, 'the service has it back');
+  book.advance('STAGED', 'the service has the key already');
 }
 
 async function mint({ world, book }: Turn): Promise<void> {

@@ -114,9 +114,20 @@ describe('when the old key ends', () => {
     expect(at.disk).toMatchObject({ rotation: { retire_at: WINDOW }, previous: { valid_until: WINDOW } });
   });
 
+  it('comes with the place that it gives back to the one before', async () => {
+    const at = world();
+    expect(await rotate(at)).toBe('done');
+    const later = at.disk.current?.fingerprint;
+    expect(await rotate(at, request({ source: 'rollback' }))).toBe('done');
+    expect(at.disk).toMatchObject({ current: { valid_until: null }, previous: { fingerprint: later, valid_until: WINDOW } });
+    expect(at.disk.rotation).toMatchObject({ state: 'RETIRING', retire_at: WINDOW });
+  });
+
   it('is not when the key that was gone back to does', async () => {
     const at = world();
     expect(await rotate(at)).toBe('done');
+    // A service that gives no key its place back.
+    Object.assign(at.service, { register: async () => ({ kind: 'declined', status: 409, code: 'key_exists', detail: 'known' }) });
     const later = at.disk.current?.fingerprint;
     expect(await rotate(at, request({ source: 'rollback' }))).toBe('done');
     // The older key keeps its window, and the later one has none of its own.

@@ -24,6 +24,8 @@ interface ServiceKey {
   slot: 'current' | 'previous';
   until: number | null;
   credentialId?: string;
+  /** Whether anything was asked with it since it became the current one. */
+  used?: boolean;
 }
 
 export interface Options {
@@ -144,7 +146,9 @@ export class SimulatedWorld implements World {
         if (!asking) return REFUSED;
         const fingerprint = 'sha256' in key ? key.sha256.slice(0, 12) : thumb(key.public_key);
         const there = this.keys.find((one) => one.fingerprint === fingerprint);
+        if (!there && this.#isReplaced(asking)) return REPLACED;
         if (!there) this.#bring(fingerprint, 'public_key' in key ? randomUUID() : undefined);
+        else if (asking.slot === 'current') this.#bringBack(there, asking);
         const registered = (there ?? this.keys.at(-1)) as ServiceKey;
         return {
           kind: 'done',
@@ -160,7 +164,9 @@ export class SimulatedWorld implements World {
       this.#call('mint', () => {
         const id = `${fingerprintOf(by)} ${idempotencyKey}`;
         const before = this.options.replays ? this.minted.get(id) : undefined;
-        if (!before && !this.#who(by)) return REFUSED;
+        const asking = this.#who(by);
+        if (!before && !asking) return REFUSED;
+        if (!before && this.#isReplaced(asking)) return REPLACED;
         const text = before?.text ?? createHash('sha256').update(randomUUID()).digest('hex');
         const fingerprint = fingerprintOf({ 'api.key': text });
         if (!before) {
@@ -182,6 +188,7 @@ export class SimulatedWorld implements World {
         if (!asking) return REFUSED;
         if (asking.fingerprint === fingerprint) return { kind: 'declined', status: 409, code: 'key_in_use', detail: 'it asks itself' };
         const key = this.keys.find((one) => one.fingerprint === fingerprint);
+        if (key && this.#isReplaced(asking)) return REPLACED;
         const retired = key !== undefined && this.#isAlive(key);
         if (key) key.alive = false;
         return { kind: 'done', value: { fingerprint, retired } };
@@ -256,8 +263,14 @@ export class SimulatedWorld implements World {
   #who(by: Values): ServiceKey | undefined {
     const key = this.keys.find(({ fingerprint }) => fingerprint === fingerprintOf(by));
     if (!key || !this.#isAlive(key)) return undefined;
-    return key.credentialId !== undefined && key.credentialId !== by['api.credential_id'] ? undefined : key;
+    if (key.credentialId !== undefined && key.credentialId !== by['api.credential_id']) return undefined;
+    key.used = true;
+    return key;
   }
+
+  /** Under `grace` a key in its window changes nothing any more once the new one is in use. */
+  #isReplaced = (asking: ServiceKey | undefined): boolean =>
+    this.options.policy === 'grace' && asking?.slot === 'previous' && this.keys.some((key) => key.slot === 'current' && key.used);
 
   #isAlive = ({ alive, until }: ServiceKey): boolean => alive && (until === null || until > this.clock);
 
@@ -269,6 +282,13 @@ export class SimulatedWorld implements World {
       key.slot = 'previous';
     }
     this.keys.push({ fingerprint, alive: true, slot: 'current', until: null, ...(credentialId && { credentialId }) });
+  }
+
+  /** What the hub does with a key in its window that the current one registers: they change places. */
+  #bringBack(there: ServiceKey, asking: ServiceKey): void {
+    if (this.options.policy !== 'grace' || there.slot !== 'previous') return;
+    Object.assign(asking, { slot: 'previous', until: this.clock + this.options.graceMs });
+    Object.assign(there, { slot: 'current', until: null, used: false });
   }
 
   #window(): string | null {
@@ -293,6 +313,7 @@ export class SimulatedWorld implements World {
   }
 }
 
+const REPLACED: Answer<never> = { kind: 'forbidden', detail: 'another key has taken its place' };
 const REFUSED: Answer<never> = { kind: 'refused', detail: 'not known here' };
 const unreachable = (detail: string) => new ScoutError('SERVICE_UNREACHABLE', { endpoint: 'https://keys.test', detail });
 

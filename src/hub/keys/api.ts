@@ -12,7 +12,7 @@ import { fingerprintOf, hashKey, rfc3339 } from '../servers.ts';
 import { type AuditEntry, MINT_KEPT_MS, type Mint, type ServerKey } from '../store/store.ts';
 import { auditDetailOf, endingOf, rowOf } from './changes.ts';
 import { mintId, openMint, sealMint } from './mints.ts';
-import { bringIn, type Change, changed, KEYS_MOST, retire, works } from './policies.ts';
+import { bringBack, bringIn, type Change, changed, isReplaced, KEYS_MOST, retire, works } from './policies.ts';
 import { unlessWeak } from './weak.ts';
 
 /** The routes by which an agent replaces its own key: register, mint, retire. */
@@ -51,7 +51,10 @@ class KeysApi {
     unlessWeak(body.sha256);
     const outcome = await this.#change(c, caller, 'key.register', (keys, asking, now) => {
       const known = keys.find((key) => key.hash === body.sha256);
-      if (known && works(known, now)) return undefined;
+      if (known && works(known, now)) {
+        const back = caller.server.policy === 'grace' && known.slot === 'previous' && asking.slot === 'current';
+        return back ? { change: bringBack(caller.server, known, asking, now), about: known } : undefined;
+      }
       if (known) throw new Refusal('key_exists', 'This was a key of this server and has ended; make a new one.');
       const fresh = rowOf(caller.server.id, body.sha256, now);
       unlessFull(keys, now);
@@ -114,6 +117,8 @@ class KeysApi {
       const asking = keys.find((one) => one.id === key.id);
       if (!asking || !works(asking, now)) throw new Refusal('key_refused', 'This key has ended meanwhile.');
       const decided = decide(keys, asking, now);
+      const heir = decided && isReplaced(server, keys, asking, now);
+      if (heir) throw replaced(asking, heir);
       const after = decided ? changed(keys, decided.change) : keys;
       outcome = { keys: after, asking: after.find((one) => one.id === asking.id) };
       if (!decided) return {};
@@ -143,6 +148,13 @@ class KeysApi {
     if (asking?.enabled === false || (ended && ended.how !== 'replaced')) return undefined;
     return { key, ...standingOf({ keys, asking }, made.hash), replayed: true };
   }
+}
+
+/** What a key hears that another one has taken the place of. */
+function replaced(asking: ServerKey, heir: ServerKey): Refusal {
+  const until = asking.validUntil === null ? '' : ` until ${rfc3339(asking.validUntil)}`;
+  const detail = `The key with fingerprint ${fingerprintOf(heir)} has taken the place of this one, and is in use`;
+  return new Refusal('forbidden', `${detail}: change keys with that one. This one may send heartbeats${until}.`);
 }
 
 /** Under `multi` nothing else ends keys: an agent gone wrong must not fill the hub with them. */

@@ -52,6 +52,32 @@ function goesOnUntil({ policy, graceMs }: Ruled, key: ServerKey, now: number, as
   return Math.max(key.validUntil ?? 0, now + graceMs);
 }
 
+/**
+ * Lets a previous key and the current one, which asks for it, change places (grace): the way back from a rotation. The one
+ * that asks has the window that the other had, or a whole one where that is longer.
+ */
+export function bringBack({ graceMs }: Ruled, known: ServerKey, asking: ServerKey, now: number): Change {
+  const until = Math.max(known.validUntil ?? 0, now + graceMs);
+  return {
+    // As if never used: until it is, the one that asks may still change its mind (isReplaced).
+    put: [
+      { ...known, slot: 'current', validUntil: null, lastUsed: null },
+      { ...asking, slot: 'previous', validUntil: until },
+    ],
+    drop: [],
+  };
+}
+
+/**
+ * The key that has taken the place of the one that asks (grace), once it has been used: from then on the old one may send
+ * heartbeats until its end, and no more. Otherwise whoever got hold of it could make itself a new key out of one that is
+ * replaced, over and over, and shut the agent out. Before, the answer with the new key may have been lost.
+ */
+export function isReplaced({ policy }: Pick<Ruled, 'policy'>, keys: ServerKey[], asking: ServerKey, now: number): ServerKey | undefined {
+  if (policy !== 'grace' || asking.slot !== 'previous') return undefined;
+  return keys.find((key) => key.slot === 'current' && key.lastUsed !== null && works(key, now));
+}
+
 /** Adds a key beside the others, as `next`: its first use makes it current. Throws HUB_KEY_POLICY, HUB_KEY_NAMED. */
 export function add(server: Ruled, keys: ServerKey[], fresh: ServerKey, now: number): Change {
   onlyMulti(server, 'keys are added');

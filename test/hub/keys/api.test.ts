@@ -223,6 +223,59 @@ describe('mint', () => {
   });
 });
 
+describe('a key in its window', () => {
+  it('changes nothing any more once the new one is in use, and still sends heartbeats', async () => {
+    const [old, fresh] = [await add('a', 'grace', HOUR), newKey()];
+    await register(old, fresh);
+    await whoami(fresh);
+    now += HOUR / 2;
+    refused(await post('register', old, { sha256: sha256(newKey()) }), 403, 'forbidden');
+    refused(await post('mint', old, {}, { 'idempotency-key': randomUUID() }), 403, 'forbidden');
+    refused(await post('retire', old, { fingerprint: print(fresh) }), 403, 'forbidden');
+    const { detail } = problemOf(await post('retire', old, { fingerprint: print(fresh) }));
+    expect(detail).toContain(`fingerprint ${print(fresh)} has taken the place`);
+    expect(detail).toContain(`may send heartbeats until ${rfc(now + HOUR / 2)}`);
+    // What changes nothing is answered as before: the first answer may have been lost.
+    expect(await register(old, fresh)).toMatchObject({ fingerprint: print(fresh), slot: 'current' });
+    expect(await retire(old, print(newKey()))).toMatchObject({ retired: false });
+    ok(await hub.post(packed([heartbeat()]), {}, old));
+    expect(await slots(old, fresh)).toEqual(['previous', 'current']);
+    now += HOUR / 2;
+    expect(await slots(old, fresh)).toEqual([401, 'current']);
+  });
+
+  it('comes back when the current one registers it: they change places', async () => {
+    const [old, fresh] = [await add('a', 'grace', HOUR), newKey()];
+    await register(old, fresh);
+    await whoami(fresh);
+    now += HOUR / 2;
+    expect(await register(fresh, old)).toMatchObject({
+      fingerprint: print(old),
+      slot: 'current',
+      previous_key_valid_until: rfc(now + HOUR),
+    });
+    expect(await slots(old, fresh)).toEqual(['current', 'previous']);
+    expect(await register(fresh, old)).toMatchObject({
+      fingerprint: print(old),
+      slot: 'current',
+      previous_key_valid_until: rfc(now + HOUR),
+    });
+    refused(await post('retire', fresh, { fingerprint: print(old) }), 403, 'forbidden');
+    now += HOUR;
+    expect(await slots(old, fresh)).toEqual(['current', 401]);
+  });
+
+  it('that was gone back from keeps its say until the one that came back is used', async () => {
+    const [old, fresh] = [await add('a', 'grace', HOUR), newKey()];
+    await register(old, fresh);
+    await whoami(fresh);
+    await register(fresh, old);
+    const other = newKey();
+    expect(await register(fresh, other)).toMatchObject({ fingerprint: print(other), slot: 'current' });
+    expect(await slots(fresh, other)).toEqual(['previous', 'current']);
+  });
+});
+
 describe('retire', () => {
   it('ends the old key, once, and never the one that asks', async () => {
     const [old, fresh] = [await add('a', 'grace'), newKey()];
