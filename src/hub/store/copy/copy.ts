@@ -5,11 +5,15 @@ import type { Source, Target } from './side.ts';
 import { COPIED } from './tables.ts';
 import { type Trail, trailsOf } from './trails.ts';
 
+const PATIENCE_MS = 5_000;
+
 export interface CopyOptions {
   /** Takes an audit trail that is broken over as it stands. */
   acceptBrokenAudit?: boolean;
   /** Hears how many rows of a table are done, after each part of them. */
   onProgress?: (table: string, done: number, all: number) => void;
+  /** How long others who have it open are waited for, ms: what was stopped just now may take a moment to end. */
+  patienceMs?: number;
 }
 
 /** What was copied, the same on both sides. */
@@ -30,7 +34,8 @@ export interface Copied {
  */
 export async function copyHub(from: Place, to: Place, options: CopyOptions = {}): Promise<Copied> {
   const [reading, writing] = [await endOf(from), await endOf(to)];
-  return reading.asSource(from, (source) => writing.asTarget(to, (target) => copyAll(source, target, options)));
+  const { patienceMs = PATIENCE_MS } = options;
+  return reading.asSource(from, patienceMs, (source) => writing.asTarget(to, patienceMs, (target) => copyAll(source, target, options)));
 }
 
 const endOf = ({ database }: Place) => (database === undefined ? import('./sqlite.ts') : import('./postgres.ts'));

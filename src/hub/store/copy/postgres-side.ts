@@ -1,9 +1,9 @@
 import type { Sql } from '../postgres/client.ts';
 import { translated } from '../postgres/faults.ts';
 import { beginSegment } from '../postgres/segments.ts';
-import { arrayOf, TYPES } from './arrays.ts';
+import { handedOver } from './parameters.ts';
 import type { Source, Target } from './side.ts';
-import { type Cell, COPIED, type CopiedRow, type CopiedTable, columnsOf, type Numbers, names } from './tables.ts';
+import { type Cell, COPIED, COPIED_META, type CopiedRow, type CopiedTable, columnsOf, type Numbers, names } from './tables.ts';
 
 /** Rows that the server is asked for at a time. */
 const PART_ROWS = 200;
@@ -84,26 +84,18 @@ export class PostgresTarget extends PostgresSource implements Target {
         DELETE FROM organisations;
         DELETE FROM cursors;
         DELETE FROM leases;
-        DELETE FROM meta WHERE name = 'service_id';
+        DELETE FROM meta WHERE ${COPIED_META};
         UPDATE meta SET value = '0' WHERE name = 'window_from'`),
     );
   }
 
   async put(table: CopiedTable, rows: CopiedRow[]): Promise<void> {
     if (rows.length === 0) return;
-    const kinds = Object.entries(table.columns);
-    const values = kinds.map(([, kind], column) =>
-      arrayOf(
-        kind,
-        rows.map((row) => row[column] as Cell),
-      ),
-    );
-    const given = kinds.map(([, kind], column) => `$${column + 1}::text::${TYPES[kind]}[]`).join(', ');
+    const { sources, selected, values } = handedOver(table, rows);
     const [segment, into] = table.name === 'heartbeats' ? ['(SELECT max(number) FROM segments), ', 'segment, '] : ['', ''];
     await this.told(() =>
       this.sql.unsafe(
-        `INSERT INTO ${table.name} (${into}${columnsOf(table)}) OVERRIDING SYSTEM VALUE
-         SELECT ${segment}w.* FROM unnest(${given}) AS w`,
+        `INSERT INTO ${table.name} (${into}${columnsOf(table)}) OVERRIDING SYSTEM VALUE SELECT ${segment}${selected} FROM ${sources}`,
         values,
       ),
     );

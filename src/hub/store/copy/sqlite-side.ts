@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { sqliteFault } from '../sqlite/integrity.ts';
 import type { Source, Target } from './side.ts';
-import { type Cell, type CopiedRow, type CopiedTable, columnsOf, type Kind, NUMBERED, type Numbers, names } from './tables.ts';
+import { type Cell, COPIED_META, type CopiedRow, type CopiedTable, columnsOf, type Kind, NUMBERED, type Numbers, names } from './tables.ts';
 
 /** Rows that are handed over at a time, and about how many bytes of text and frames. */
 const [PART_ROWS, PART_BYTES] = [500, 4 * 1_048_576];
@@ -73,7 +73,7 @@ export class SqliteTarget extends SqliteSource implements Target {
 
   /** Drops what a new database has by itself. */
   begin(): void {
-    this.told(() => this.database.exec(`DROP TRIGGER ${TRIGGER}; DELETE FROM organisations; DELETE FROM meta WHERE name = 'service_id'`));
+    this.told(() => this.database.exec(`DROP TRIGGER ${TRIGGER}; DELETE FROM organisations; DELETE FROM meta WHERE ${COPIED_META}`));
   }
 
   async put(table: CopiedTable, rows: CopiedRow[]): Promise<void> {

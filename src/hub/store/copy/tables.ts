@@ -19,11 +19,11 @@ export interface CopiedTable {
   only?: string;
 }
 
-/** Sums and marks that each side keeps of its own rows. */
-const OWN_META = "name NOT IN ('rollup_bytes', 'window_from')";
+/** Without the sums and marks that each side keeps of its own rows. */
+export const COPIED_META = "name NOT IN ('rollup_bytes', 'window_from')";
 
 export const COPIED: readonly CopiedTable[] = [
-  table('meta', { name: 'text', value: 'text' }, ['name'], OWN_META),
+  table('meta', { name: 'text', value: 'text' }, ['name'], COPIED_META),
   table('organisations', { id: 'text', name: 'text', created_at: 'int' }, ['id']),
   table(
     'servers',
