@@ -16,9 +16,14 @@ export interface Redacted extends Redactions {
   text: string;
 }
 
+/** A private key in PEM, also one that has lost its end. */
+const PEM = /-----BEGIN[\s\S]*?(?:-----END[^-\n]*-----|$)/g;
+
 /** What a secret looks like that nobody knows here: an older key, another program's. None of them goes over a quote. */
 const PATTERNS: [pattern: RegExp, shown: string | ((found: string) => string)][] = [
-  [/-----BEGIN[\s\S]*?(?:-----END[^-\n]*-----|$)/g, REDACTED],
+  [PEM, REDACTED],
+  // Lines of base64 as PEM and mail have them, indented or quoted as one likes: a block that has lost its beginning.
+  [/[A-Za-z0-9+/]{60,76}(?:\r?\n[^\w\n+/]{0,20}[A-Za-z0-9+/]{60,76})*\r?\n[^\w\n+/]{0,20}[A-Za-z0-9+/]{4,76}={0,2}/g, REDACTED],
   [/enc:v?\d*:[\w:.+/=-]*/g, REDACTED],
   [/:hkdf:[\w:.+/=-]+/g, REDACTED],
   [/\bey[\w-]{8,}(?:\.[\w-]*){1,4}/g, REDACTED],
@@ -60,8 +65,10 @@ export class Redactor {
     // A character a byte: pieces are counted in bytes, and letters may have several.
     const text = bytes.toString('latin1');
     const found = this.#ranges(text);
-    let clean = cut(text, found);
-    let patterns = 0;
+    // By the text as it was: what is known of one key may be the first line of another.
+    const blocks = [...text.matchAll(PEM)].map(({ index, 0: block }): [number, number] => [index, index + block.length]);
+    let clean = cut(text, merged([...found, ...blocks]));
+    let patterns = blocks.length;
     for (const [pattern, shown] of PATTERNS) {
       clean = clean.replace(pattern, (whole: string, ...groups: unknown[]) => {
         const filled =

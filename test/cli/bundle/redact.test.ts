@@ -125,6 +125,28 @@ describe('the redactor', () => {
         expect(needles.search(Buffer.from(clean([given], text).text)), text.slice(0, 40)).toEqual([]);
   });
 
+  it('takes a private key out that nobody knows, quoted, beside one that is known, and without its first lines', () => {
+    const make = () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const known = make();
+    for (let turn = 0; turn < 4; turn++) {
+      const pem = make();
+      const needles = new Needles();
+      needles.addPrivateKey('unknown', pem);
+      const lines = pem.trim().split('\n');
+      for (const start of ['', '   > ', '\t| ', 'Nov 21 host: '])
+        for (const from of [0, 1, 5]) {
+          const text = `before\n${lines
+            .slice(from)
+            .map((line) => start + line)
+            .join('\n')}\nafter it\n`;
+          const found = clean([known], text).text;
+          if (from === 0 || start !== 'Nov 21 host: ') expect([start, from, needles.search(Buffer.from(found))]).toEqual([start, from, []]);
+          expect(found).toContain('before');
+          expect(found).toContain('after it');
+        }
+    }
+  });
+
   it('keeps JSON what it is', () => {
     const secret = randomBytes(32).toString('hex');
     const { text } = clean(
