@@ -49,6 +49,7 @@ describe.skipIf(whyNot() !== undefined)('every page', () => {
       ['server', '/servers/db-1.example.org?range=6h', 'filesystems'],
       ['server-detail', '/servers/web-1?detail=1', 'cores'],
       ['server-new', '/servers/not-yet-there'],
+      ['server-refused', '/servers/batch-7'],
       ['server-multi', '/servers/multi-1'],
       ['server-ended-key', '/servers/old-1'],
       ['settings', '/servers/web-1/settings'],

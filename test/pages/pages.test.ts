@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts';
 import { Bench } from '../helpers/programs.ts';
-import { Chromium, painted, whyNot } from './browser.ts';
+import { barriers, Chromium, faintTexts, painted, whyNot } from './browser.ts';
 import { type FakeHost, fillServer } from './fleet-data.ts';
 import { sampleFleet } from './sample-fleet.ts';
 
@@ -17,6 +17,7 @@ import { sampleFleet } from './sample-fleet.ts';
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000, expect: { poll: { timeout: 20_000 } } });
 
 const PASSWORD = 'correct horse battery';
+const HOUR = 3_600_000;
 const CHARTS = ['cpu', 'load', 'memory', 'pressure', 'disk', 'network', 'filesystems'];
 
 describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
@@ -85,7 +86,7 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     await signIn(page);
     await page.waitForURL((url) => url.pathname === '/');
     expect((await names(page)).slice(0, 3)).toEqual(['batch-7', 'cache-2', 'not-yet-there']);
-    expect(await page.locator('.count').allTextContents()).toEqual(['125 all', '1 silent', '1 late', '1 never', '122 alive', '0 refused']);
+    expect(await page.locator('.count').allTextContents()).toEqual(['125 all', '1 silent', '1 late', '0 refused', '1 never', '122 alive']);
     await page.evaluate('window.sameDocument = true');
     await page.getByRole('searchbox').fill('EXAMPLE');
     await expect.poll(() => names(page)).toEqual(['db-1.example.org']);
@@ -133,6 +134,42 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     await page.getByRole('heading', { name: 'Last 6 hours' }).waitFor();
     expect(await painted(page, 'cpu')).toBeGreaterThan(5);
     expect(await page.locator('.plot canvas').count()).toBe(CHARTS.length);
+  });
+
+  it('tells times in the zone of whoever reads, and UTC beneath the pointer', async () => {
+    const page = await open({ timezoneId: 'Asia/Kolkata', locale: 'en-GB' });
+    await signIn(page, '/servers/batch-7');
+    const since = page.locator('.trouble time:not([data-tick])');
+    const at = new Date(String(await since.getAttribute('datetime')));
+    const utc = `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+    const there = new Date(at.getTime() + 5.5 * HOUR).toISOString().slice(0, 19).replace('T', ' ');
+    await expect.poll(() => since.textContent()).toMatch(new RegExp(`^${there} (GMT\\+5:30|IST)$`));
+    expect(await since.getAttribute('title')).toBe(utc);
+    const lately = page.locator('.overview time[data-tick=ago]').first();
+    expect(await lately.getAttribute('title')).toMatch(new RegExp(`^${there} \\S+\\n${utc}$`));
+    expect(await page.title()).toBe('silent · batch-7 · Scout');
+  });
+
+  it('hands out commands to copy', async () => {
+    const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
+    await signIn(page, '/servers/not-yet-there');
+    await page.getByRole('button', { name: 'Copy' }).click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe('scout-agent --check-config --online\nsystemctl start scout-agent');
+  });
+
+  it('keeps what was typed in a form that cannot be done, with the cursor where it was wrong', async () => {
+    const page = await open({}, /status of 400/);
+    await signIn(page, '/add-server');
+    await page.getByLabel('Name').fill('not/a/name');
+    await page.getByRole('radio', { name: /^Multi/ }).check();
+    await page.getByRole('button', { name: 'Register it' }).click();
+    await page.getByRole('alert').waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe('name');
+    expect(await page.inputValue('#name')).toBe('not/a/name');
+    expect(await page.getByRole('radio', { name: /^Multi/ }).isChecked()).toBe(true);
+    expect(await barriers(page)).toEqual([]);
+    expect(await faintTexts(page)).toEqual([]);
   });
 
   it('works without JavaScript', async () => {

@@ -4,8 +4,8 @@ import type { Registry } from '../servers.ts';
 import type { AuditLine } from '../store/store.ts';
 import { type AuditFilter, type AuditView, viewAudit } from './audit-view.ts';
 import { serverUrl } from './fleet-page.ts';
-import { formatCount, type Markup } from './format.ts';
-import { listTable } from './parts.ts';
+import { at as exactly, formatCount, type Markup } from './format.ts';
+import { listTable, none } from './parts.ts';
 import type { Site } from './site.ts';
 
 const PART_MOST = 200;
@@ -72,10 +72,10 @@ function rowOf(line: AuditLine): Markup[] {
   const { seq, at, actor, action, subject, detail, address } = line;
   const facts = Object.entries({ ...detail, ...(address !== null && { from: address }) });
   // A line that somebody edited may hold anything, also what is no time.
-  const time = Number.isFinite(at) && Math.abs(at) <= 8.64e15 ? new Date(at).toISOString().slice(0, 19).replace('T', ' ') : '–';
+  const time = Number.isFinite(at) && Math.abs(at) <= 8.64e15 ? exactly(at) : none;
   return [
     html`${formatCount(seq)}`,
-    html`<time>${time}</time>`,
+    time,
     html`${actor}`,
     html`<code>${action}</code>`,
     subjectOf(String(subject)),

@@ -24,12 +24,26 @@ export function stateBadge(state: ServerState, silentAfter?: SilentAfter): Marku
 /** Address of a server's page. */
 export const serverUrl = (name: string): string => `/servers/${encodeURIComponent(name)}`;
 
+/** Who looks at the fleet, and from where. */
+export interface Looking {
+  /** Whether they may change anything. */
+  admin: boolean;
+  /** The address by which they reach the hub: `https://hub.example`. */
+  origin: string;
+}
+
+/** What the window's title says, so that a tab in the background tells: `2 silent, 1 late · Fleet`. */
+export function fleetTitle({ counts }: FleetView): string {
+  const bad = (['silent', 'late', 'refused'] as const).filter((state) => counts[state] > 0);
+  return [bad.map((state) => `${formatCount(counts[state])} ${state}`).join(', '), 'Fleet'].filter(Boolean).join(' · ');
+}
+
 /** The fleet page's content around what refreshes. */
-export function fleetBody(view: FleetView, now: number, admin: boolean): Markup {
+export function fleetBody(view: FleetView, now: number, looking: Looking): Markup {
   const { query } = view;
-  return html`<div class="title"><h1>Fleet</h1>${liveControls(fleetUrl(query))}${admin && html`<a class="button" href="/add-server">Add a server</a>`}</div>
+  return html`<div class="title"><h1>Fleet</h1>${liveControls(fleetUrl(query))}${looking.admin && html`<a class="button" href="/add-server">Add a server</a>`}</div>
 ${view.total > 0 && searchForm(query)}
-<div id="live" data-events="fleet">${fleetFragment(view, now)}</div>`;
+<div id="live" data-events="fleet">${fleetFragment(view, now, looking)}</div>`;
 }
 
 function searchForm(query: FleetQuery): Markup {
@@ -44,8 +58,8 @@ ${query.descending && html`<input type="hidden" name="dir" value="desc">`}
 }
 
 /** What of the fleet page refreshes. */
-export function fleetFragment(view: FleetView, now: number): Markup {
-  if (view.total === 0) return emptyFleet();
+export function fleetFragment(view: FleetView, now: number, looking: Looking): Markup {
+  if (view.total === 0) return emptyFleet(looking);
   return html`${countsRow(view)}
 ${view.found === 0 ? nothingFound(view.query) : html`${fleetTable(view, now)}${pager(view)}`}`;
 }
@@ -56,14 +70,15 @@ export function fleetPieces(view: FleetView, now: number): Map<string, string> {
   return new Map([['counts', String(countsRow(view))], ...rows]);
 }
 
-function countsRow({ query, counts, total, silentAfter }: FleetView): Markup {
+function countsRow(view: FleetView): Markup {
+  const { query, counts, total, silentAfter } = view;
   const item = (state: Filter | undefined, count: number) =>
     html`<li><a href="${fleetUrl({ ...query, state, page: 1 })}" class="count ${state ?? 'all'}${count === 0 && ' zero'}"${
       query.state === state && html` aria-current="true"`
     } data-soft id="count-${state ?? 'all'}"${state && html` title="${meaningOf(state, silentAfter)}"`}><b>${formatCount(count)}</b> <span>${state && html`<span class="dot" aria-hidden="true"></span>`}${
       state ?? 'all'
     }</span></a></li>`;
-  return html`<ul class="counts" id="counts" aria-label="Servers by state">${[item(undefined, total), ...FILTERS.map((state) => item(state, counts[state]))]}</ul>`;
+  return html`<ul class="counts" id="counts" data-title="${fleetTitle(view)}" aria-label="Servers by state">${[item(undefined, total), ...FILTERS.map((state) => item(state, counts[state]))]}</ul>`;
 }
 
 const COLUMNS: [Sort, string, string?][] = [
@@ -135,12 +150,14 @@ function nothingFound(query: FleetQuery): Markup {
   return html`<div class="message"><p>${what}</p><p><a href="/" data-soft>Show all servers</a></p></div>`;
 }
 
-function emptyFleet(): Markup {
+function emptyFleet({ admin, origin }: Looking): Markup {
+  if (!admin)
+    return html`<div class="message"><h2>No servers yet</h2><p>An admin adds them here, or <code>scout-hub server add NAME</code> on the machine that runs this hub.</p><p class="quiet">They appear here by themselves.</p></div>`;
   return html`<div class="message">
 <h2>No servers yet</h2>
-<p>The quickest way is a token (<a href="/tokens">Enrolment</a>): with it the host makes its own key and registers by itself.</p>
-<pre><code>scout-agent enroll https://ADDRESS-OF-THIS-HUB</code></pre>
-<p>Or register a server here or on the machine that runs this hub; its key is shown once:</p>
+<p>The quickest way is a <a href="/tokens">token</a>: with it the host makes its own key and registers by itself. On the host, as root:</p>
+<pre><code>scout-agent enroll ${origin}</code></pre>
+<p>Or <a href="/add-server">register a server here</a>, or on the machine that runs this hub; its key is shown once:</p>
 <pre><code>scout-hub server add NAME</code></pre>
 <p class="quiet">It appears here by itself.</p>
 </div>`;

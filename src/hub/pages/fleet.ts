@@ -5,15 +5,12 @@ import type { FleetRow } from '../store/store.ts';
 /** How long a refusal is worth showing, ms: an agent that is refused asks again within 15 minutes. */
 const REFUSED_MS = 20 * 60_000;
 
-/** Worst first: what needs a person comes to the top. */
-const STATES: readonly ServerState[] = ['silent', 'late', 'never', 'alive'];
-
 /** Columns that the fleet can be sorted by. */
 export const SORTS = ['state', 'name', 'seen', 'interval', 'version', 'key', 'slot', 'age', 'accepted'] as const;
 export type Sort = (typeof SORTS)[number];
 
-/** What the fleet can be narrowed to: a state, or the servers whose keys were refused of late. */
-export const FILTERS = [...STATES, 'refused'] as const;
+/** What the fleet can be narrowed to: a state, or the servers whose keys were refused of late. Worst first: what needs a person comes to the top. */
+export const FILTERS = ['silent', 'late', 'refused', 'never', 'alive'] as const satisfies (ServerState | 'refused')[];
 export type Filter = (typeof FILTERS)[number];
 
 export const PAGE_SIZE = 100;
@@ -95,7 +92,7 @@ export function viewFleet(rows: FleetRow[], query: FleetQuery, now: number, sile
 }
 
 /** When a server was refused, where that is not long ago. */
-const refusedOf = ({ refusedAt }: FleetRow, now: number): number | null =>
+export const refusedOf = ({ refusedAt }: Pick<FleetRow, 'refusedAt'>, now: number): number | null =>
   refusedAt !== null && now - refusedAt < REFUSED_MS ? refusedAt : null;
 
 function matches({ server, latest, key }: FleetRow, needle: string): boolean {
@@ -107,8 +104,16 @@ function matches({ server, latest, key }: FleetRow, needle: string): boolean {
 const collator = new Intl.Collator('en', { numeric: true });
 const byName = (a: FleetLine, b: FleetLine): number => collator.compare(a.server.name, b.server.name);
 
+/** By how much it needs a person; of those that are missing, the one that was heard last comes first: it is the news. */
+function byState(a: FleetLine, b: FleetLine): number {
+  const rank = ({ state, refused }: FleetLine) =>
+    FILTERS.indexOf(refused === null || state === 'silent' || state === 'late' ? state : 'refused');
+  const missing = a.state === 'silent' || a.state === 'late';
+  return rank(a) - rank(b) || (missing ? (b.latest?.received ?? 0) - (a.latest?.received ?? 0) : 0);
+}
+
 const ORDERS: Record<Sort, (a: FleetLine, b: FleetLine) => number> = {
-  state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state) || Number(b.refused !== null) - Number(a.refused !== null),
+  state: byState,
   name: byName,
   seen: (a, b) => (b.latest?.received ?? 0) - (a.latest?.received ?? 0),
   interval: (a, b) => (a.latest?.interval ?? 0) - (b.latest?.interval ?? 0),

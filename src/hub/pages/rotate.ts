@@ -5,7 +5,7 @@ import { addKey, type Fate, retireKeys, rotateKey, standingOf } from '../keys/ch
 import { type Registry, type ServerDetails, showServer } from '../servers.ts';
 import { serverUrl } from './fleet-page.ts';
 import { Form, FormError, type Sent, submit } from './form.ts';
-import { ago, type Markup } from './format.ts';
+import { ago, at, type Markup } from './format.ts';
 import { crumbs, listTable } from './parts.ts';
 import { shownOnce } from './shown-once.ts';
 import type { Handler, PageContext, Shown, Site } from './site.ts';
@@ -172,7 +172,7 @@ ${previous.length > 0 && form.markup(submit('Retire now', 'danger', serverUrl(na
 function fateText({ fingerprint, fate, until }: Fate): Markup {
   if (fate === 'deleted') return html`<code>${fingerprint}</code> is refused from now on.`;
   if (fate === 'unchanged') return html`<code>${fingerprint}</code> is left as it was.`;
-  return html`<code>${fingerprint}</code> goes on working as the previous key${until && html` until <time datetime="${until}">${until.slice(0, 19).replace('T', ' ')} UTC</time>`}.`;
+  return html`<code>${fingerprint}</code> goes on working as the previous key${until && html` until ${at(Date.parse(until))}`}.`;
 }
 
 /** How the key gets to the agent without passing through a process list or a shell's history. */

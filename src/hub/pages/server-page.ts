@@ -3,7 +3,7 @@ import { formatDuration } from '../../support/durations.ts';
 import type { ServerDetails } from '../servers.ts';
 import type { SilentAfter } from '../silence.ts';
 import type { Chart } from './charts.ts';
-import { serverUrl, stateBadge } from './fleet-page.ts';
+import { type Looking, serverUrl, stateBadge } from './fleet-page.ts';
 import { ago, forLong, formatCount, type Markup } from './format.ts';
 import { keysSection, rotationBanner } from './key-section.ts';
 import { liveControls } from './layout.ts';
@@ -13,10 +13,11 @@ import { chartsSection } from './server-charts.ts';
 import { deliverySection, factsSection, fileSystemsSection, processesSection, refusedSection } from './server-sections.ts';
 import type { EndedView } from './server-view.ts';
 import type { Snapshot } from './snapshot.ts';
+import { troubleBanner } from './trouble.ts';
 
 const APART_MS = 60_000;
 
-export interface ServerView {
+export interface ServerView extends Looking {
   details: ServerDetails;
   inventory: Record<string, string | number | boolean>;
   /** Keys that are no more, the latest first. */
@@ -34,8 +35,6 @@ export interface ServerView {
   /** Bounds of the charts, ms. */
   from: number;
   to: number;
-  /** Whether who looks may change anything. */
-  admin: boolean;
 }
 
 /** The server page's content around what refreshes. */
@@ -46,12 +45,16 @@ export function serverBody(view: ServerView, now: number): Markup {
 <div id="live" data-events="server" data-name="${details.name}">${serverFragment(view, now)}</div>`;
 }
 
+/** What the window's title says: `silent · web-1`. */
+export const serverTitle = ({ details: { state, name } }: ServerView): string =>
+  state === 'silent' || state === 'late' ? `${state} · ${name}` : name;
+
 /** What of the server page refreshes. */
 export function serverFragment(view: ServerView, now: number): Markup {
   const { details, snapshot } = view;
-  return html`<data id="mark" value="${view.mark}"></data>${overview(view, now)}
-${rotationBanner(view, now)}
-${details.state === 'never' ? neverSeen(details) : chartsSection(view)}
+  return html`<data id="mark" value="${view.mark}" data-title="${serverTitle(view)}"></data>${overview(view, now)}
+${troubleBanner(view, now)}${rotationBanner(view, now)}
+${details.state === 'never' ? neverSeen(view) : chartsSection(view)}
 <div class="columns">
 <div>
 ${keysSection(view, now)}
@@ -88,9 +91,9 @@ function isApart({ last_received, last_sampled }: ServerDetails): boolean {
   return Math.abs(Date.parse(last_received ?? '') - Date.parse(last_sampled ?? '')) > APART_MS;
 }
 
-function neverSeen(details: ServerDetails): Markup {
+function neverSeen({ details: { name }, origin }: ServerView): Markup {
   return html`<div class="message"><h2>No heartbeat yet</h2>
-<p>Put the key that was shown when ${details.name} was registered, and this hub’s address, into the agent’s configuration on the server, then:</p>
+<p>Put the key that was shown when ${name} was registered, and this hub’s address <code>${origin}</code>, into the agent’s configuration on the server, then:</p>
 <pre><code>scout-agent --check-config --online
 systemctl start scout-agent</code></pre></div>`;
 }

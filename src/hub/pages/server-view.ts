@@ -2,6 +2,7 @@ import type { Inventory } from '../../protocol/heartbeat.ts';
 import { type Registry, showServer } from '../servers.ts';
 import type { EndedKey } from '../store/store.ts';
 import { CHARTS, DETAIL_CHARTS, drawCharts, metricsOf } from './charts.ts';
+import type { Looking } from './fleet-page.ts';
 import { RANGES, type Range } from './ranges.ts';
 import { type Read, readRange, stepOf } from './readings.ts';
 import { markOf } from './server-mark.ts';
@@ -11,7 +12,7 @@ import { snapshotOf } from './snapshot.ts';
 const HOUR_MS = 3_600_000;
 
 /** Everything that the page of one server shows; `detail`: also each core and device by itself. Throws HUB_SERVER_UNKNOWN. */
-export async function viewServer(hub: Registry, name: string, range: Range, detail: boolean): Promise<Omit<ServerView, 'admin'>> {
+export async function viewServer(hub: Registry, name: string, range: Range, detail: boolean): Promise<Omit<ServerView, keyof Looking>> {
   const details = await showServer(hub, name);
   const { server_id: id, state, last_sampled: sampled } = details;
   const row = await hub.store.standing(hub.org, name);

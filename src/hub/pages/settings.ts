@@ -10,7 +10,7 @@ import { formatCount, type Markup } from './format.ts';
 import { crumbs } from './parts.ts';
 import { windowOf } from './rotate.ts';
 import { shownOnce } from './shown-once.ts';
-import type { Handler, PageContext, Shown, Site } from './site.ts';
+import { type Handler, originOf, type PageContext, type Shown, type Site } from './site.ts';
 
 const POLICIES: [value: Policy, label: string, hint: string][] = [
   ['grace', 'Grace', 'after a rotation the old key goes on working for a window'],
@@ -34,7 +34,7 @@ export function mountSettings(site: Site): void {
       secret: made.key,
       fingerprint: made.fingerprint,
       facts: [`${name} is registered, and waits for its first heartbeat.`],
-      steps: stepsOf(`https://${c.req.header('host') ?? 'ADDRESS-OF-THIS-HUB'}`),
+      steps: stepsOf(originOf(c)),
       next: [serverUrl(name), `To ${name}`],
     });
     return site.show(c, { title: 'Its key', section: 'fleet', body });

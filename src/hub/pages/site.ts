@@ -91,6 +91,9 @@ export class Site {
   }
 }
 
+/** The address by which somebody reaches the hub, for commands on the page. */
+export const originOf = (c: PageContext): string => `https://${c.req.header('host') ?? 'ADDRESS-OF-THIS-HUB'}`;
+
 /** How a page answers what people got wrong; undefined for what is not theirs to mend. */
 function statusOf(error: unknown): 400 | 404 | 409 | undefined {
   if (!(error instanceof ScoutError)) return undefined;

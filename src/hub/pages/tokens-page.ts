@@ -7,11 +7,11 @@ import type { Registry } from '../servers.ts';
 import type { Policy } from '../store/store.ts';
 import { serverUrl } from './fleet-page.ts';
 import { Form, FormError, type Sent, submit } from './form.ts';
-import { ago, left, type Markup } from './format.ts';
+import { ago, at, left, type Markup } from './format.ts';
 import { csrf, listTable, none, tag } from './parts.ts';
 import { windowOf } from './rotate.ts';
 import { shownOnce } from './shown-once.ts';
-import type { Handler, PageContext, Shown, Site } from './site.ts';
+import { type Handler, originOf, type PageContext, type Shown, type Site } from './site.ts';
 
 const POLICIES: Policy[] = ['grace', 'immediate', 'multi'];
 
@@ -49,11 +49,11 @@ export function mountTokens(site: Site): void {
       secret: made.token,
       fingerprint: made.fingerprint,
       facts: [
-        html`It works once, until <time datetime="${made.expires}">${made.expires.slice(0, 19).replace('T', ' ')} UTC</time>.`,
+        html`It works once, until ${at(Date.parse(made.expires))}.`,
         ...(made.known ? [`${made.server} is registered already: its own policy says what becomes of the keys that it has.`] : []),
         ...(wanted.authority === null ? [] : ['It also tells the host which certificate authority to trust.']),
       ],
-      steps: stepsOf(`https://${c.req.header('host') ?? 'ADDRESS-OF-THIS-HUB'}`),
+      steps: stepsOf(originOf(c)),
       next: ['/tokens', 'To the tokens'],
     });
     return site.show(c, { title: 'Token', section: 'tokens', body });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FILTERS, fleetUrl, PAGE_SIZE, parseFleetQuery, SORTS, viewFleet } from '../../../src/hub/pages/fleet.ts';
+import { fleetTitle } from '../../../src/hub/pages/fleet-page.ts';
 import type { FleetRow } from '../../../src/hub/store/store.ts';
 
 const NOW = 10_000_000;
@@ -24,6 +25,8 @@ describe('the fleet', () => {
   it('shows the worst first, and names with numbers as people count', () => {
     expect(names(rows, '')).toEqual(['old', 'slow', 'new', 'web-9', 'web-10']);
     expect(names(rows, 'sort=name')).toEqual(['new', 'old', 'slow', 'web-9', 'web-10']);
+    // Of the silent the one that was heard last: the others have been known for longer.
+    expect(names([row('gone', 9e6), row('fell', 200_000), ...rows], 'state=silent')).toEqual(['fell', 'old', 'gone']);
     expect(names(rows, 'sort=seen')).toEqual(['web-10', 'web-9', 'slow', 'old', 'new']);
   });
 
@@ -45,6 +48,9 @@ describe('the fleet', () => {
     expect(viewFleet(some, query(), NOW).counts).toMatchObject({ alive: 4, refused: 1 });
     expect(names(some, 'state=refused')).toEqual(['cloned']);
     expect(names(some, 'state=alive')[0]).toBe('cloned');
+    expect(names(some, '').slice(0, 4)).toEqual(['old', 'slow', 'cloned', 'new']);
+    expect(fleetTitle(viewFleet(some, query(), NOW))).toBe('1 silent, 1 late, 1 refused · Fleet');
+    expect(fleetTitle(viewFleet([row('well', 0)], query(), NOW))).toBe('Fleet');
   });
 
   it('sorts by the age of keys, the oldest first, and those without any last', () => {

@@ -75,8 +75,22 @@ describe('every page', () => {
 });
 
 describe('the fleet page', () => {
-  it('says how to add the first server', async () => {
-    expect(await text('/')).toContain('scout-hub server add NAME');
+  it('says how to add the first server, to whoever can', async () => {
+    const member = await text('/');
+    expect(member).toContain('scout-hub server add NAME');
+    expect(member).not.toMatch(/href="\/(tokens|add-server)"/);
+    const admin = await (await hub.get('/', { ...(await hub.enter('root', 'admin')), host: 'hub.example:8443' })).text();
+    expect(admin).toContain('<pre><code>scout-agent enroll https://hub.example:8443</code></pre>');
+    expect(admin).toContain('href="/tokens"');
+  });
+
+  it('tells in the title of its window what is wrong, and as things change', async () => {
+    await fillServer(hub, 'web-1', { from: 60_000 });
+    expect(await text('/')).toContain('<title>Fleet · Scout</title>');
+    await fillServer(hub, 'gone', { from: HOUR, until: HOUR / 2 });
+    expect(await text('/')).toContain('<title>1 silent · Fleet · Scout</title>');
+    expect(await text('/', { 'x-scout-fragment': '1' })).toContain('data-title="1 silent · Fleet"');
+    expect(await text('/servers/gone')).toContain('<title>silent · gone · Scout</title>');
   });
 
   it('shows each server with state, key and counts', async () => {
@@ -127,6 +141,31 @@ describe('the page of a server', () => {
       expect(page).toContain('&lt;script&gt;');
       expect(page.toLowerCase()).not.toMatch(/<script>|<img|<\/script>&|alert\(1\)<\/script/);
     }
+  });
+
+  it('says of a server that is silent what to look at, by what is known', async () => {
+    await fillServer(hub, 'web-1', { from: HOUR });
+    await fillServer(hub, 'gone', { from: HOUR, until: HOUR / 2 });
+    await fillServer(hub, 'new');
+    for (const name of ['web-1', 'new']) expect(await text(`/servers/${name}`), name).not.toContain('class="trouble"');
+    const silent = await text('/servers/gone');
+    expect(silent).toMatch(/Nothing has come in for <time[^>]*>30m<\/time><\/b>, since <time [^>]*>2026-01-31 11:30:00 UTC</);
+    expect(silent).toContain('systemctl status scout-agent\nscout-agent doctor');
+    for (const name of ['web-1', 'gone', 'new'])
+      await hub.store.refuse((await hub.store.serverByName('default', name))!.id, 401, 1, hub.time - 60_000);
+    expect(await text('/servers/gone')).toMatch(/Nothing has come in for .*its agent runs and reaches this hub.*rotate --new-key-stdin/s);
+    expect(await text('/servers/new')).toMatch(/class="trouble"><p><b>Refused .*its agent runs and reaches this hub/);
+    expect(await text('/servers/web-1')).toContain('such as a copy of the host');
+    hub.time += HOUR;
+    expect(await text('/servers/new')).not.toContain('class="trouble"');
+  });
+
+  it('leads from a range without measurements to one that has some', async () => {
+    await fillServer(hub, 'gone', { from: 30 * HOUR, until: 25 * HOUR, interval: 600 });
+    expect(await text('/servers/gone')).toContain('within the <a href="?range=7d" data-soft>last 7 days</a>');
+    hub.time += 40 * 24 * HOUR;
+    const later = await (await hub.get('/servers/gone', await hub.enter('bob'))).text();
+    expect(later).toMatch(/No measurements were received in the last hour\.<\/p>/);
   });
 
   it('shows facts, key, delivery with gaps, refusals and the figures of each chart', async () => {

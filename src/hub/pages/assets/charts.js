@@ -2,7 +2,6 @@
 const plots = new Map();
 /** Shortest stretch of time that a chart shows. */
 const LEAST_SECONDS = 600;
-const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [], [7, 4], [2, 3], [10, 3, 2, 3]];
 
 /** A colour of the style sheet, as it is for the scheme of the moment. */
 function colour(name) {
@@ -31,12 +30,19 @@ const FORMATS = {
 const BINARY = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent);
 
 const pad = (number) => String(number).padStart(2, '0');
-/** Whether the range is of days, which ticks then tell. */
+/** Whether the range is of days. */
 let days = false;
-const clock = (seconds) => {
+const dayOf = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const clock = (date) => `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+/** A tick in the reader's zone: the time of day, and at midnight the day that begins. */
+const tickText = (seconds) => {
   const date = new Date(seconds * 1000);
-  if (days) return `${pad(date.getDate())}.${pad(date.getMonth() + 1)}. ${pad(date.getHours())}:${pad(date.getMinutes())}`;
-  return `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  const midnight = date.getHours() === 0 && date.getMinutes() === 0;
+  return midnight ? dayOf.format(date) : clock(date);
+};
+const moment = (seconds) => {
+  const date = new Date(seconds * 1000);
+  return days ? `${dayOf.format(date)}, ${clock(date)}` : clock(date);
 };
 
 /** Rows for uPlot: times, then each line; lines of a whole are laid upon each other. */
@@ -82,7 +88,7 @@ function options(chart, holder) {
     hooks: { setCursor: [(plot) => readOut(plot, plots.get(chart.id)?.chart ?? chart)] },
     scales: { x: { time: true, range: () => plots.get(chart.id)?.bounds ?? chart.bounds }, y: { range: limits(chart) } },
     axes: [
-      { ...axis, values: (_plot, ticks) => ticks.map(clock), space: days ? 110 : 70, size: 26 },
+      { ...axis, values: (_plot, ticks) => ticks.map(tickText), space: 70, size: 26 },
       {
         ...axis,
         size: 78,
@@ -97,7 +103,7 @@ function options(chart, holder) {
         label: line.label,
         stroke: colour(`--c${i}`),
         width: chart.stacked ? 1 : 1.5,
-        dash: chart.stacked ? [] : DASHES[i],
+        dash: line.dash,
         points: { show: true, size: 4, filter: alone },
         fill: chart.stacked && i === 0 ? `${colour('--c0')}66` : undefined,
       })),
@@ -113,7 +119,7 @@ function readOut(plot, chart) {
   const index = plot.cursor.idx;
   const inside = index !== null && index !== undefined && plot.cursor.left >= 0;
   const head = table.querySelector('[data-cursor]');
-  head.textContent = inside ? `at ${clock(chart.times[index])}` : 'Latest';
+  head.textContent = inside ? `at ${moment(chart.times[index])}` : 'Latest';
   table.querySelectorAll('tbody tr').forEach((row, i) => {
     const cell = row.cells[1];
     if (cell.dataset.latest === undefined) cell.dataset.latest = cell.textContent;

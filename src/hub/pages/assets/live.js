@@ -48,6 +48,63 @@ function tick() {
 }
 setInterval(tick, 1000);
 
+// --- exact times, in the reader's zone
+
+const zoneOf = new Intl.DateTimeFormat(undefined, { timeZoneName: 'short' });
+const two = (number) => String(number).padStart(2, '0');
+
+/** `2026-11-21 19:35:41 CET`. */
+function localText(date) {
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const zone = zoneOf.formatToParts(date).find((part) => part.type === 'timeZoneName')?.value ?? '';
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} ${zone}`;
+}
+
+/** The hub writes UTC; whoever reads has a clock of their own. UTC stays beneath the pointer. */
+function localise(root) {
+  for (const time of root.querySelectorAll('time[datetime]:not([data-local])')) {
+    const date = new Date(time.dateTime);
+    if (Number.isNaN(date.getTime())) continue;
+    time.dataset.local = '';
+    const utc = time.title || time.textContent;
+    const local = localText(date);
+    if (time.dataset.tick) time.title = utc.replace(/\d{4}-.*/, `${local}\n$&`);
+    else {
+      time.title = utc;
+      time.textContent = local;
+    }
+  }
+}
+
+// --- commands to copy
+
+function copied(button, text) {
+  navigator.clipboard.writeText(text).then(() => {
+    button.textContent = 'Copied';
+  });
+}
+
+function offerCopies(root) {
+  if (!navigator.clipboard) return;
+  for (const code of root.querySelectorAll('pre > code')) {
+    if (code.nextElementSibling) continue;
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'small copy';
+    button.textContent = 'Copy';
+    button.addEventListener('click', () => copied(button, code.textContent));
+    code.after(button);
+  }
+}
+
+/** What scripts add to what the hub wrote. */
+function dress(root) {
+  localise(root);
+  offerCopies(root);
+  const title = region?.querySelector('[data-title]')?.dataset.title;
+  if (title) document.title = `${title} · Scout`;
+}
+
 // --- the fresh part
 
 let request;
@@ -57,6 +114,7 @@ function keeping(change) {
   const focused = region.contains(document.activeElement) ? document.activeElement.id : '';
   const opened = [...region.querySelectorAll('details[id][open]')].map((one) => one.id);
   change();
+  dress(region);
   for (const id of opened) document.getElementById(id)?.setAttribute('open', '');
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
   tick();
@@ -243,9 +301,7 @@ if (region && search) {
 for (const button of document.querySelectorAll('[data-copy]')) {
   const field = document.getElementById(button.dataset.copy);
   button.hidden = !navigator.clipboard;
-  button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(field.value);
-    button.textContent = 'Copied';
-  });
+  button.addEventListener('click', () => copied(button, field.value));
 }
 for (const field of document.querySelectorAll('[data-select]')) field.addEventListener('focus', () => field.select());
+dress(document);
