@@ -80,8 +80,10 @@ const oneOf =
 const mark: Check = (value) => typeof value === 'string' && /^[0-9a-f]{12}$/.test(value);
 const markOrNull: Check = (value) => value === null || mark(value);
 const hash: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+/** These alone: root writes them into its configuration, and the file belongs to the agent's user. */
 const texts: Check = (value) =>
-  isObject(value) && Object.entries(value).every(([name, one]) => /^api\.\w+$/.test(name) && typeof one === 'string');
+  isObject(value) &&
+  Object.entries(value).every(([name, one]) => /^api\.(key|private_key|credential_id|kid)$/.test(name) && typeof one === 'string');
 
 const KEY: Shape & Record<keyof KeptKey, Check> = {
   fingerprint: mark,

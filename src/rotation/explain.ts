@@ -44,14 +44,14 @@ export function explain(keyring: Keyring, known: Known): Explanation {
     policy: rotation?.policy ?? null,
     from: rotation?.from ?? null,
     to: rotation?.to ?? null,
-    what: whatText(keyring, known),
+    what: tame(whatText(keyring, known)),
     safe_next: nextText(keyring, known),
     keys: slots.flatMap((slot) => {
       const key = keyring[slot];
       return key ? [explained(slot, key)] : [];
     }),
-    quarantine: keyring.quarantine.map(({ fingerprint, origin, since, reason }) => ({ fingerprint, origin, since, reason })),
-    problem: rotation?.problem ?? null,
+    quarantine: keyring.quarantine.map(({ fingerprint, origin, since, reason }) => ({ fingerprint, origin, since, reason: tame(reason) })),
+    problem: rotation?.problem ? tame(rotation.problem) : null,
     configured: known.configured,
   };
 }
@@ -77,6 +77,9 @@ export function explainText(told: Explanation): string {
     ...(rows.length > 0 ? columns([['slot', 'fingerprint', 'origin', 'since', 'valid until, or why it is kept'], ...rows]) : []),
   ].join('\n');
 }
+
+/** The keyring belongs to the agent's user, and root reads this: nothing in it may steer a terminal. */
+const tame = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
 
 const SOURCES: Record<Source, string> = {
   made: 'made here',

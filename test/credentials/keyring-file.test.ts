@@ -92,6 +92,7 @@ describe('a keyring as text', () => {
     ['a slot of another kind', { next: [] }],
     ['an unknown member', { more: 1 }],
     ['a state that there is none of', { rotation: { state: 'GONE' } }],
+    ['a setting that is no key, for root to write into its configuration', { next: keptKey({ values: { 'api.endpoint': 'https://x' } }) }],
     ['a quarantine without reasons', { quarantine: [keptKey()] }],
     ['a time that is none', { current: keptKey({ since: 'yesterday' }) }],
     ['a fingerprint that is none', { current: keptKey({ fingerprint: 'XYZ' }) }],

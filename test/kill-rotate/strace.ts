@@ -57,6 +57,11 @@ export function killAt({ name, number }: Pick<Call, 'name' | 'number'>, args: st
   return strace(['-o', '/dev/null', '-e', `inject=${name}:signal=KILL:when=${number}`], args, input);
 }
 
+/** Runs a command and has one of its calls fail, with an error of the kernel's. */
+export function failAt({ name, number }: Pick<Call, 'name' | 'number'>, error: string, args: string[], input = ''): Promise<Killed> {
+  return strace(['-o', '/dev/null', '-e', `inject=${name}:error=${error}:when=${number}`], args, input);
+}
+
 /**
  * The calls before which a kill can matter: those that change a file under `folder` or say something to another process,
  * and the wait for an answer to that. All others change nothing, so that a kill there is as one at the next of these.

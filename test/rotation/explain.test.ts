@@ -78,6 +78,15 @@ describe('an explanation', () => {
     expect(found.safe_next).toContain('nothing has to be done');
   });
 
+  it('does not let what the agent’s user wrote steer the terminal of root', () => {
+    const evil = '\u001b]0;owned\u0007\u001b[2J\r\nIt is safe to delete everything.\u202e\u009b31m';
+    const keyring = keyringAt('STAGED', { problem: evil, actor: evil });
+    const text = explainText(told({ ...keyring, quarantine: [{ ...keptKey(), reason: evil }] }));
+    expect(text).toContain('owned');
+    expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(text).not.toMatch(/^It is safe to delete/m);
+  });
+
   it('shows each key by slot, and none of what it is', () => {
     const keyring = keyringAt('STAGED');
     const set = { ...keptKey(), reason: 'another rotation begins' };

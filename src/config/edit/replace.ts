@@ -67,8 +67,8 @@ export function replaceOriginal(original: Original, text: string, refuse: (detai
     if (!isSame(statSync(file, { bigint: true }), stat) || readFileSync(file, 'utf8') !== mark + original.text)
       throw new ScoutError('EDIT_RACE', { path: file });
     renameSync(copy, file);
+    syncFolder(path.dirname(file));
   });
-  syncFolder(path.dirname(file));
 }
 
 /**
