@@ -18,8 +18,9 @@ import path from 'node:path';
 import { systemFolder } from '../config/folders.ts';
 import { isMounted } from '../config/permissions.ts';
 import { syncFolder } from '../support/atomic.ts';
-import { detailOf, type ErrorCode, type Params, ScoutError } from '../support/errors.ts';
+import { detailOf, type ErrorCode, type Params, type Problem, problem, ScoutError } from '../support/errors.ts';
 import { recordOf } from './machines.ts';
+import { loadsHostKey } from './unit.ts';
 
 const BYTES = 32;
 
@@ -50,7 +51,8 @@ export function findHostKey(where: Where): string {
   if (handed && isHanded(handed)) return handed;
   const own = ownHostKey(where);
   const system = systemHostKey(where);
-  if (!isThere(own) && isThere(system)) return system;
+  // A service whose credentials hold none misses root's, and not one in the home of its user.
+  if (!isThere(own) && (isThere(system) || folder)) return system;
   const units = path.join(UNIT_CREDENTIALS, 'host.key');
   return where.uid === 0 && where.root === undefined && !isThere(own) && isHanded(units) ? units : own;
 }
@@ -60,9 +62,22 @@ export function ensureHostKey(where: Where, typed: Params): { file: string; key:
   const found = findHostKey(where);
   // A user who may not read root's gets one of his own.
   const file = found === systemHostKey(where) && where.uid !== 0 ? ownHostKey(where) : found;
+  // What is sealed with a copy that goes with the service would open with nothing after it.
+  const fleeting = fleetingHostKey(where);
+  if (fleeting) throw ScoutError.of(fleeting);
   // Beside the record of a host key that is gone, a new one would make that loss final.
   const made = !isThere(file) && !isThere(recordOf(file)) && createHostKey(file);
   return { file, key: readHostKey(file, typed), made };
+}
+
+/**
+ * HOST_KEY_FLEETING where the host key is the running service's copy of one that is gone: at the next start there would be
+ * none. It is none such where the unit takes it from elsewhere, as an encrypted credential.
+ */
+export function fleetingHostKey(where: Where): Problem | undefined {
+  const file = findHostKey(where);
+  if (path.dirname(file) !== UNIT_CREDENTIALS || loadsHostKey()) return undefined;
+  return problem('HOST_KEY_FLEETING', { path: file, system: systemHostKey(where) });
 }
 
 /** Reads a host key. Throws HOST_KEY_MISSING, HOST_KEY_UNREADABLE, HOST_KEY_OPEN or HOST_KEY_SIZE; `typed` is for their remedies. */

@@ -6,6 +6,10 @@ export const SEALED_ERRORS = {
     'the host key {path} is not there, and nothing opens sealed values in its place',
     'Restore it from a backup of this host, or hand it to the service (LoadCredential=host.key:/etc/scout-agent/host.key). Where it is lost, seal the plain value anew: {anew}',
   ),
+  HOST_KEY_FLEETING: config(
+    'the host key {system} is gone, and {path} is all that is left of it, for as long as the service runs',
+    'Put it back before the service stops: install -m 0400 {path} {system}',
+  ),
   HOST_KEY_UNREADABLE: row(
     EXIT.refused,
     'the host key {path} cannot be read: {detail}',

@@ -113,6 +113,9 @@ describe('the host key', () => {
     expect(ensureHostKey(user, {}).file).toBe(path.join(root, 'home/scout-agent/host.key'));
     expect(findHostKey(user)).toBe(path.join(root, 'home/scout-agent/host.key'));
     expect(findHostKey({ uid: 1000, env: { HOME: '/home/a' }, root: '/nowhere' })).toBe('/home/a/.config/scout-agent/host.key');
+    // A service that was handed none misses root's, and none in the home of its user.
+    const service = { uid: 1000, env: { HOME: '/var/lib/a', CREDENTIALS_DIRECTORY: folder }, root: '/nowhere' };
+    expect(findHostKey(service)).toBe('/nowhere/etc/scout-agent/host.key');
   });
 
   it('is read by nobody who may not', () => {

@@ -76,6 +76,25 @@ export function trouble(life: Life): void {
     machine.sh('mount -o remount,hidepid=off /proc');
   });
 
+  it('doctor tells what keeps the service from starting, and typing its remedy in helps', async () => {
+    const typed = (name: string): string => {
+      const { status, remedy } = life.row(name) ?? { status: 'missing', remedy: '' };
+      expect(status, name).toBe('failed');
+      return machine.sh(remedy.replace(/^(Run|Put it back before the service stops): /, ''));
+    };
+    machine.sh(`chgrp root ${CONFIG}; systemctl restart scout-agent 2>/dev/null || true`);
+    expect(life.row('process')?.detail).toMatch(/exit status 77 on .*: FILE_UNREADABLE: /);
+    typed('configuration');
+    machine.sh('systemctl start scout-agent; cp -p /etc/scout-agent/host.key /root/; rm /etc/scout-agent/host.key');
+    // With the copy that the running service has nothing is sealed: it goes when that does.
+    expect(machine.try('sh', '-c', 'echo x | scout-agent encrypt-value').stderr).toContain('HOST_KEY_FLEETING');
+    typed('host key');
+    machine.sh('cmp /root/host.key /etc/scout-agent/host.key && rm /root/host.key');
+    machine.sh('systemctl mask --now scout-agent');
+    typed('process');
+    await until('an agent that is well', () => life.row('process')?.status === 'ok');
+  });
+
   it('doctor names a mount that hangs, and heartbeats go on', async () => {
     machine.run('mkdir', '/srv/dead');
     const release = machine.hang('/srv/dead');

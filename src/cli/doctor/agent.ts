@@ -12,6 +12,7 @@ import { VERSION } from '../../support/version.ts';
 import { type Finding, findings, ofProblem } from './finding.ts';
 import type { Patient } from './patient.ts';
 import { REMEDIES } from './remedies.ts';
+import { unitEnd } from './unit.ts';
 
 const { ok, warning, failed, denied } = findings('agent');
 
@@ -24,7 +25,7 @@ export function checkAgent(patient: Patient): Finding[] {
   const { start, restart } = REMEDIES[patient.around];
   switch (agent.kind) {
     case 'dead':
-      return [{ ...ofProblem('agent', 'process', problem('AGENT_NOT_RUNNING', { path: socket })), remedy: start }];
+      return [absent(ofProblem('agent', 'process', problem('AGENT_NOT_RUNNING', { path: socket })), patient.around, start)];
     case 'silent':
       return [failed('process', `process ${agent.pid ?? 'unknown'} has the state folder, but says nothing: ${agent.detail}`, restart)];
     case 'denied':
@@ -39,6 +40,12 @@ export function checkAgent(patient: Patient): Finding[] {
         ...agent.status.destinations.map(delivery),
       ];
   }
+}
+
+/** How it ended, where the service manager knows: to start it again would bring no more. */
+function absent(row: Finding, around: Surroundings, start: string): Finding {
+  const end = around === 'systemd' ? unitEnd() : undefined;
+  return end ? { ...row, detail: `${row.detail}; ${end.detail}`, remedy: end.remedy } : { ...row, remedy: start };
 }
 
 function processRow({ pid, version, uptime, state }: AgentStatus): Finding {

@@ -1,24 +1,44 @@
 import { accessSync, constants, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { openingOf } from '../../config/resolve.ts';
+import { findHostKey, fleetingHostKey } from '../../secrets/host-key.ts';
 import { detailOf } from '../../support/errors.ts';
-import { type Finding, findings } from './finding.ts';
+import { type Finding, findings, ofProblem } from './finding.ts';
+import { closedTo, groupOf, shown, userOf } from './owners.ts';
 import type { Patient } from './patient.ts';
 
 const { ok, warning, failed, denied } = findings('permissions');
 
 /** Whether configuration and folders belong to whom they must, and are closed to others. */
-export function checkPermissions({ resolution, state, socket, agent }: Patient): Finding[] {
+export function checkPermissions({ resolution, resolving, state, socket, agent }: Patient): Finding[] {
   // Windows has no modes.
   if (process.platform === 'win32') return [];
   const rows: Finding[] = [ok('user', `looked at as ${userName()}`)];
-  if (resolution.file) rows.push(file(resolution.file));
+  const where = openingOf(resolving);
+  // The host key is handed over, and not read by the agent's user.
+  const read = resolution.watch.filter((path) => path !== findHostKey(where));
+  if (resolution.file) rows.push(...files(resolution.file, read, statOf(state)));
+  const fleeting = fleetingHostKey(where);
+  if (fleeting) rows.push(ofProblem('permissions', 'host key', fleeting));
   rows.push(...stateFolder(state));
   const runtime = statOf(dirname(socket));
   if (runtime instanceof Error) {
     if (agent.kind === 'answers') rows.push(unseen('runtime folder', dirname(socket), runtime));
   } else rows.push(folder('runtime folder', dirname(socket), runtime));
   return rows;
+}
+
+/** What is read at the start, by the agent's own user, whose the state folder is: root, who looks, may read all of it. */
+function files(own: string, read: string[], state: Stats | Error): Finding[] {
+  if (state instanceof Error) return [file(own)];
+  const { uid, gid } = state;
+  const rows = closedTo(uid, gid, [...new Set([own, ...read])]).map(({ file, at, folder }) => {
+    const bit = folder ? 'x' : 'r';
+    const text = `${file}: ${userOf(uid)}, as whom the agent runs, may not ${folder ? `enter ${at}` : 'read it'}`;
+    return failed(file === own ? 'configuration' : 'file', text, `Run: chgrp ${groupOf(gid)} ${at} && chmod g+${bit} ${at}`, { exit: 77 });
+  });
+  return rows.some(({ name }) => name === 'configuration') ? rows : [file(own), ...rows];
 }
 
 /** What the check says of modes it says itself; here stands whose the file is. */
@@ -59,10 +79,10 @@ function stateFolder(path: string): Finding[] {
     // The number of the process is for everybody.
     if ((one.mode & 0o007) !== 0 && !/\.lock(\.pid)?$/.test(name)) open.push(name);
   }
-  const owner = `${stat.uid}:${stat.gid}`;
+  const owner = `${userOf(stat.uid)}:${groupOf(stat.gid)}`;
   if (foreign.length > 0)
     rows.push(
-      failed('state files', `${path} belongs to user ${stat.uid}, and in it do not: ${few(foreign)}`, `Run: chown -R ${owner} ${path}`, {
+      failed('state files', `${path} belongs to ${userOf(stat.uid)}, and in it do not: ${few(foreign)}`, `Run: chown -R ${owner} ${path}`, {
         exit: 77,
       }),
     );
@@ -100,7 +120,6 @@ function statOf(path: string, how: (path: string) => Stats = statSync): Stats | 
   }
 }
 
-const shown = (stat: Stats): string => `mode ${(stat.mode & 0o7777).toString(8).padStart(4, '0')}, user ${stat.uid}, group ${stat.gid}`;
 const few = (names: string[]): string =>
   names.length > 6 ? `${names.slice(0, 6).join(', ')} and ${names.length - 6} more` : names.join(', ');
 

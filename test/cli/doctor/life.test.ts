@@ -129,7 +129,7 @@ describe('doctor', { timeout: 90_000 }, () => {
     expect(status).toBe(77);
     expect(row(checks, 'permissions', 'state files')).toMatchObject({
       status: 'failed',
-      detail: `${state} belongs to user 12345, and in it do not: outbox.db-wal`,
+      detail: `${state} belongs to 12345, and in it do not: outbox.db-wal`,
       remedy: `Run: chown -R 12345:23456 ${state}`,
     });
   });
