@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { Config } from '../config/schema.ts';
 import type { Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
 import { Spool } from '../delivery/spool.ts';
 import { detailOf, type Problem } from '../support/errors.ts';
@@ -87,15 +86,16 @@ export class Agent {
     this.#sampler = new Sampler({ program: options.program, host, log, config, spool: this.#spool, own: () => this.#ownMetrics() });
     const onError = (error: unknown) => log.error({ detail: detailOf(error) }, 'a heartbeat could not be made');
     this.#scheduler = new Scheduler({ host, interval: config.interval, run: (tick) => this.#tick(tick), onError });
-    this.#control = new ControlServer(join(config.runtime_dir, CONTROL_SOCKET), {
+    const handlers = {
       status: () => this.status(),
       heartbeat: () => this.heartbeat(),
       reload: () => this.reload(),
       stop: () => options.onStop(),
-      hold: (ms) => this.#deliveries.hold(ms),
+      hold: (ms: number) => this.#deliveries.hold(ms),
       release: () => this.release(),
-      adopt: (fingerprint) => this.adopt(fingerprint),
-    });
+      adopt: (fingerprint: string) => this.adopt(fingerprint),
+    };
+    this.#control = new ControlServer(join(config.runtime_dir, CONTROL_SOCKET), handlers, log);
     this.#reloads = new Reloads((how) => this.#reload(how));
     this.#watch = new Watch(
       () => this.#checked.watch,
@@ -140,11 +140,6 @@ export class Agent {
     return this.#sampler.hung;
   }
 
-  /** Least severity that the configuration asks for. */
-  get logLevel(): Config['log']['level'] {
-    return this.#checked.config.log.level;
-  }
-
   /** Milliseconds between two samples. */
   get interval(): number {
     return this.#checked.config.interval;
@@ -187,12 +182,12 @@ export class Agent {
       this.#sampler.apply(config);
       this.#scheduler.setInterval(config.interval);
       const unchanged = quiet && JSON.stringify(before) === JSON.stringify(config);
-      // Debug logging that was switched on stays.
-      if (!unchanged) log.setLevel(config.log.level);
+      log.setLevel(config.log.level);
       this.#checked = { ...(checked as Runnable), config };
       this.#loaded = host.now();
       const told = this.#problem;
       this.#problem = waiting.length > 0 ? `changed, but in force only after a restart: ${waiting.join(', ')}` : null;
+      if (unchanged) log.debug({ file: checked.file }, 'the configuration was read, and is as before');
       if (unchanged && told === this.#problem) return { ok: true, problems };
       log.info({ file: checked.file, ...(waiting.length > 0 && { needs_restart: waiting }) }, 'configuration reloaded');
       this.#meters.reload(true);

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { detailOf, problem, ScoutError } from '../support/errors.ts';
+import type { Log } from '../support/log.ts';
 import type { AdoptReport, AgentStatus, ControlAnswer, ControlRequest, HeartbeatReport, ReloadReport } from './control.ts';
 import { ask } from './control-client.ts';
 import { type SocketPath, socketPath } from './socket-path.ts';
@@ -35,13 +36,16 @@ export interface ControlHandlers {
 export class ControlServer {
   readonly #path: string;
   readonly #handlers: ControlHandlers;
+  readonly #log: Pick<Log, 'debug'> | undefined;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #reached: SocketPath | undefined;
 
-  constructor(path: string, handlers: ControlHandlers) {
+  /** `log` hears of each request. */
+  constructor(path: string, handlers: ControlHandlers, log?: Pick<Log, 'debug'>) {
     this.#path = path;
     this.#handlers = handlers;
+    this.#log = log;
   }
 
   /**
@@ -147,6 +151,10 @@ export class ControlServer {
     } catch (error) {
       answer = { ok: false, problem: error instanceof ScoutError ? error.problem : problem('INTERNAL', { detail: detailOf(error) }) };
     }
+    this.#log?.debug(
+      { command: String(command).slice(0, 20), ...(!answer.ok && { code: answer.problem.code }) },
+      'asked over the control socket',
+    );
     socket.setTimeout(REQUEST_TIMEOUT_MS, () => socket.destroy());
     socket.end(`${JSON.stringify(answer)}\n`, () => {
       if (command === 'stop') this.#handlers.stop();

@@ -49,6 +49,7 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
   const notifier = new Notifier({ progress: () => agent.lastSampled, interval: () => agent.interval, log });
   announce(agent, config);
   tellOfKeys(agent, log);
+  tellOfRequests(agent, log);
   try {
     await agent.start();
   } catch (error) {
@@ -66,7 +67,7 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
     'started',
   );
   notifier.ready();
-  const debug = new DebugSwitch(log, () => agent.logLevel);
+  const debug = new DebugSwitch(log);
   signals.attach({
     reload: async () => {
       notifier.reloading();
@@ -149,15 +150,21 @@ function tellOfKeys(agent: Agent, log: AgentLog): void {
   });
 }
 
+/** Each request and its answer, for whoever debugs. */
+function tellOfRequests(agent: Agent, log: AgentLog): void {
+  agent.onSent((destination, batch, outcome) => {
+    const [first, last] = [batch[0]?.sequence, batch.at(-1)?.sequence];
+    log.debug({ destination, ...(first === last ? { sequence: first } : { first, last }), ...outcome }, 'a request was answered');
+  });
+}
+
 /** SIGUSR2: debug logging for five minutes, or until the next one. */
 class DebugSwitch {
   readonly #log: AgentLog;
-  readonly #configured: () => Config['log']['level'];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(log: AgentLog, configured: () => Config['log']['level']) {
+  constructor(log: AgentLog) {
     this.#log = log;
-    this.#configured = configured;
   }
 
   toggle(): void {
@@ -165,7 +172,7 @@ class DebugSwitch {
       this.#off();
       return;
     }
-    this.#log.setLevel('debug');
+    this.#log.setDebug(true);
     this.#log.info({ minutes: DEBUG_MS / 60_000 }, 'debug logging is on');
     this.#timer = setTimeout(() => this.#off(), DEBUG_MS);
     this.#timer.unref();
@@ -175,7 +182,7 @@ class DebugSwitch {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#log.info({}, 'debug logging is off');
-    this.#log.setLevel(this.#configured());
+    this.#log.setDebug(false);
   }
 }
 

@@ -63,9 +63,10 @@ export class Sampler {
 
   /** Samples once; the heartbeat is durable when this returns (or, where the disk fails, safe in memory and said so). */
   async sample(): Promise<Position> {
-    const { host, spool, own } = this.#options;
+    const { host, log, spool, own } = this.#options;
     const { interval, host_name, collectors } = this.#config;
     const time = host.now();
+    const from = host.monotonic();
     const { metrics, statuses } = await this.#runner.collect();
     this.statuses = statuses;
     this.metrics = [...metrics, ...own()];
@@ -79,6 +80,9 @@ export class Sampler {
     };
     const position = spool.append((instance, sequence) => ({ json: JSON.stringify(makeHeartbeat(sampled, instance, sequence)), time }));
     this.last = { time, sequence: position.sequence };
+    const amiss = statuses.filter(({ state }) => state !== 'ok' && state !== 'unsupported').map(({ name, state }) => `${name} ${state}`);
+    const ms = Math.round((host.monotonic() - from) * 10) / 10;
+    log.debug({ sequence: position.sequence, metrics: this.metrics.length, ms, ...(amiss.length > 0 && { amiss }) }, 'sampled');
     return position;
   }
 

@@ -15,6 +15,8 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 export interface AgentLog extends Log {
   readonly level: LogLevel;
   setLevel(level: LogLevel): void;
+  /** While on, logs from `debug` up, whatever level is set meanwhile. */
+  setDebug(on: boolean): void;
   /** Opens the log file anew, after it was rotated; where that fails, the one before stays. Nothing to do on standard error. */
   reopen(): void;
   /** Writes the counts of lines held back; everything else is written already. */
@@ -36,6 +38,9 @@ export interface LoggerOptions {
   monotonic?: () => number;
   env?: NodeJS.ProcessEnv;
 }
+
+/** What is less severe is written only where it was asked for. */
+const INFO = pino.levels.values.info as number;
 
 /** Most bytes kept while the log cannot be written (a full disk); what comes on top is dropped. */
 const MOST_UNWRITTEN = 64 * 1024;
@@ -86,7 +91,8 @@ export function createLogger(options: LoggerOptions): AgentLog {
       ...base,
       hooks: {
         logMethod(args, method, severity) {
-          if (flood.pass(severity, String(args[1] ?? ''))) method.apply(this, args);
+          // Whoever wants to see each request wants all of them.
+          if (severity < INFO || flood.pass(severity, String(args[1] ?? ''))) method.apply(this, args);
         },
       },
     },
@@ -107,6 +113,11 @@ export function createLogger(options: LoggerOptions): AgentLog {
 }
 
 function wrap(logger: Logger, quiet: Logger, flood: Flood, reopen: () => void): AgentLog {
+  let wanted = logger.level as LogLevel;
+  let debug = false;
+  const apply = () => {
+    logger.level = quiet.level = debug && wanted !== 'trace' ? 'debug' : wanted;
+  };
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
@@ -116,8 +127,12 @@ function wrap(logger: Logger, quiet: Logger, flood: Flood, reopen: () => void): 
       return logger.level as LogLevel;
     },
     setLevel(level) {
-      logger.level = level;
-      quiet.level = level;
+      wanted = level;
+      apply();
+    },
+    setDebug(on) {
+      debug = on;
+      apply();
     },
     reopen,
     flush: () => flood.flush(),

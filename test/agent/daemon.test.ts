@@ -154,11 +154,20 @@ it('takes up an atomically replaced file by itself', async () => {
   expect(count(one.output, 'configuration reloaded')).toBe(1);
 });
 
-it('toggles debug logging by SIGUSR2', async () => {
-  const { config } = await server();
-  const one = await start(config);
+it('toggles debug logging by SIGUSR2, which outlives a reload', async () => {
+  const { config } = await server(FAST.replace('format: json', 'format: json, level: warn'));
+  const one = new Running(AGENT, ['run', '--config', config]);
+  running.push(one);
+  await delivers(config);
   one.child.kill('SIGUSR2');
   await one.said('debug logging is on');
+  one.child.kill('SIGHUP');
+  await one.said('configuration reloaded');
+  // Each sample and each request, and not the first five of a minute only.
+  const lines = (message: string) => count(one.output, `"msg":"${message}"`);
+  await expect.poll(() => Math.min(lines('sampled'), lines('a request was answered'))).toBeGreaterThan(6);
+  await statusOf(config);
+  await one.said('"command":"status"');
   one.child.kill('SIGUSR2');
   await one.said('debug logging is off');
 });

@@ -36,6 +36,18 @@ describe('createLogger', () => {
     expect(lines).toHaveLength(1);
   });
 
+  it('keeps to debug while that is on, whatever level is set meanwhile, and returns to that one', () => {
+    const { log } = capture();
+    log.setDebug(true);
+    log.setLevel('error');
+    expect(log.level).toBe('debug');
+    log.setLevel('trace');
+    expect(log.level).toBe('trace');
+    log.setLevel('warn');
+    log.setDebug(false);
+    expect(log.level).toBe('warn');
+  });
+
   it('writes text for people without colours where there is no terminal', () => {
     const { log, lines } = capture({ format: 'text' });
     log.warn({ detail: 'two words', left: 4, of: ['a'], broken: 'a\nb' }, 'disk is filling');
