@@ -19,8 +19,8 @@ export async function settle({ world, book, retireNow }: Turn): Promise<void> {
 }
 
 /**
- * Ends the old key at the service, asked by the new one, and forgets it. Throws ROTATE_DECLINED, KEY_FORBIDDEN,
- * KEY_REFUSED and the SERVICE_ errors; then the key is kept.
+ * Ends the old key at the service, asked by the new one, and forgets it. Throws ROTATE_IN_USE, ROTATE_DECLINED,
+ * KEY_FORBIDDEN, KEY_REFUSED and the SERVICE_ errors; then the key is kept.
  */
 export async function retire(world: World, book: Book, previous: KeptKey): Promise<void> {
   const { endpoint } = world;
@@ -29,6 +29,8 @@ export async function retire(world: World, book: Book, previous: KeptKey): Promi
   if (answer.kind === 'refused') throw new ScoutError('KEY_REFUSED', { endpoint, fingerprint: current.fingerprint });
   if (answer.kind === 'forbidden')
     throw new ScoutError('KEY_FORBIDDEN', { endpoint, fingerprint: current.fingerprint, detail: answer.detail });
+  if (answer.kind === 'declined' && answer.code === 'key_in_use')
+    throw new ScoutError('ROTATE_IN_USE', { endpoint, fingerprint: previous.fingerprint, detail: answer.detail });
   if (answer.kind === 'declined') throw new ScoutError('ROTATE_DECLINED', { endpoint, detail: `${answer.detail} (${answer.status})` });
   if (current.valid_until !== null) await unlimited(world, book, current);
   // Its word is not enough to forget a key by.
@@ -52,10 +54,21 @@ export async function retireDue(world: World, book: Book): Promise<boolean> {
   if (rotation?.state !== 'RETIRING' || rotation.retire_at === null || Date.parse(rotation.retire_at) > world.now()) return false;
   if (!previous) end(book, 'there is no old key');
   else if ((await isAlive(world, book, previous)) === false) end(book, 'the service refuses the old key: its time is over', previous);
-  else if (rotation.policy !== 'multi') return false;
-  else await retire(world, book, previous);
+  else if (rotation.policy !== 'multi' || !(await retireUnlessUsed(world, book, previous))) return false;
   world.tell({ state: 'RETIRED', text: `the old key ${previous?.fingerprint ?? ''} has ended` });
   return true;
+}
+
+/** Whether an old key was ended; false: others use it, and the timer asks again tomorrow. */
+async function retireUnlessUsed(world: World, book: Book, previous: KeptKey): Promise<boolean> {
+  try {
+    await retire(world, book, previous);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ScoutError) || error.code !== 'ROTATE_IN_USE') throw error;
+    world.tell({ state: 'RETIRING', text: error.problem.message, level: 'warning' });
+    return false;
+  }
 }
 
 /**

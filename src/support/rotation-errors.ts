@@ -44,6 +44,11 @@ export const ROTATION_ERRORS = {
     '{endpoint} refuses the key in use, {fingerprint} (401), so it cannot be asked for another',
     'Make a key at the service, and give it: scout-agent rotate --new-key-stdin',
   ),
+  ROTATE_IN_USE: row(
+    EXIT.failed,
+    '{endpoint} does not end the old key {fingerprint}, which others use: {detail}',
+    'This host sends with its new key. Once the others do so too: scout-agent rotate --retire-now',
+  ),
   ROTATE_DECLINED: row(
     EXIT.failed,
     '{endpoint} does not do this: {detail}',

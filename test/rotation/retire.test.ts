@@ -60,3 +60,25 @@ it('takes a key for alive that is known and may do nothing', async () => {
   });
   expect(at.disk.previous?.fingerprint).toBe(old);
 });
+
+it('keeps a key that others use: it is told, and the timer goes on', async () => {
+  const at = await rotated('multi');
+  const { previous, current } = at.disk;
+  const { retire } = at.service;
+  Object.assign(at.service, {
+    retire: async () => ({ kind: 'declined', status: 409, code: 'key_in_use', detail: '2 servers send with it' }),
+  });
+  await expect(new Rotation(at, 'test').retireNow()).rejects.toMatchObject({
+    code: 'ROTATE_IN_USE',
+    message: expect.stringContaining('2 servers'),
+  });
+  at.disk = { ...at.disk, previous: { ...(previous as typeof previous & object), origin: 'made' } };
+  const rotation = { ...(at.disk.rotation as typeof at.disk.rotation & object), retire_at: new Date(at.clock).toISOString() };
+  at.disk = { ...at.disk, rotation };
+  expect(await new Rotation(at, 'test').retireDue()).toBe(false);
+  expect(at.told.at(-1)).toMatchObject({ level: 'warning', text: expect.stringContaining('2 servers') });
+  expect(at.disk).toMatchObject({ current: { fingerprint: current?.fingerprint }, previous: { fingerprint: previous?.fingerprint } });
+  Object.assign(at.service, { retire });
+  expect(await new Rotation(at, 'test').retireDue()).toBe(true);
+  expect(at.disk.previous).toBeNull();
+});

@@ -198,6 +198,10 @@ describe('Logstag: one key of the organisation for many agents', () => {
     expect(await one.sends()).toBe(done.to);
     expect(await other.sends()).toBe(done.from);
     expect(await standing()).toEqual({ fleet: true, 'fleet-v2': true });
+    const tooSoon = await one.run(['rotate', '--retire-now']);
+    expect(tooSoon).toMatchObject({ status: 1, stderr: expect.stringContaining('ROTATE_IN_USE') });
+    expect(tooSoon.stderr).toContain('fleet-2');
+    expect(await standing()).toEqual({ fleet: true, 'fleet-v2': true });
     // The second one replaces the key that was made on this host, and that alone ends; the organisation's own stays.
     const again = await one.rotate(['--self', '--retire-now']);
     expect(again).toMatchObject({ from: done.to });

@@ -1,6 +1,7 @@
 import type { Registered, Registration, Retired } from '../../protocol/keys.ts';
 import { ScoutError } from '../../support/errors.ts';
 import { Refusal } from '../http/problems.ts';
+import { holds } from '../http/scopes.ts';
 import type { Hub } from '../hub.ts';
 import { KEYS_MOST } from '../keys/policies.ts';
 import { unlessWeak } from '../keys/weak.ts';
@@ -54,12 +55,19 @@ export async function registerCredential(
   };
 }
 
+/** Whoever sent with a credential in this time may be off at the moment, and would find itself shut out, ms. */
+const IN_USE_MS = 24 * 3_600_000;
+/** Servers that are named to who would shut them out. */
+const NAMED_MOST = 5;
+
 /**
  * Disables another credential by its fingerprint: one of the versions of the credential that asks, or any with the scope
- * admin. Throws a Refusal: 409 for the one that asks, 403 for one that is not its own, 401 when it has ended meanwhile.
+ * admin. Throws a Refusal: 409 for the one that asks and for one that servers still send with, 403 for one that is not its
+ * own, 401 when it has ended meanwhile.
  */
 export async function retireCredential(hub: Asked, asking: OrgCredential, fingerprint: string, address: string | null): Promise<Retired> {
   const now = hub.now();
+  const users = await usersOf(hub, asking.org, fingerprint);
   let retired = false;
   await hub.store.changeCredentials(asking.org, (all) => {
     const self = unlessEnded(all, asking, now);
@@ -70,10 +78,27 @@ export async function retireCredential(hub: Asked, asking: OrgCredential, finger
     if (!target?.enabled) return {};
     if (familyOf(target.name) !== familyOf(self.name) && !self.scopes.includes('admin'))
       throw new Refusal('forbidden', `The credential ${self.name} may retire versions of itself only; others need the scope admin.`);
+    if (retired && users.length > 0) throw stillUsed(target.name, users, holds(self.scopes, 'fleet'));
     const detail = { key: fingerprint, by: fingerprintOfCredential(self) };
     return { put: [{ ...target, enabled: false }], audit: entryOf(self, 'credential.retire', target.name, detail, now, address) };
   });
   return { fingerprint, retired };
+}
+
+/** Names of the servers whose latest heartbeat came with a credential, of late. */
+async function usersOf({ store, now }: Asked, org: string, fingerprint: string): Promise<string[]> {
+  const since = now() - IN_USE_MS;
+  return (await store.fleet(org))
+    .filter(({ key, latest }) => key?.fingerprint === fingerprint && latest !== null && latest.received > since)
+    .map(({ server }) => server.name);
+}
+
+/** An agent knows of its own host alone: it must not shut the others out. `named`: whether it may read their names. */
+function stillUsed(name: string, users: string[], named: boolean): Refusal {
+  const names = users.slice(0, NAMED_MOST).join(', ') + (users.length > NAMED_MOST ? ', …' : '');
+  const who = `${users.length} ${users.length === 1 ? 'server' : 'servers'}${named ? ` (${names})` : ''}`;
+  const detail = `The credential ${name} was used for the latest heartbeat of ${who}, in the last 24 hours`;
+  return new Refusal('key_in_use', `${detail}: let them change over first, or disable it on the hub.`);
 }
 
 /** What all versions of a credential have in common: its name without `-v2`. */
