@@ -1,19 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ScoutError } from '../../../support/errors.ts';
 import type { Place } from '../open.ts';
-import type { Source, Target } from './side.ts';
+import type { Manner, Source, Target } from './side.ts';
 import { COPIED } from './tables.ts';
 import { type Trail, trailsOf } from './trails.ts';
 
-const PATIENCE_MS = 5_000;
+const MANNER: Manner = { patienceMs: 5_000, segmentBytes: 64 * 1_048_576 };
 
-export interface CopyOptions {
+export interface CopyOptions extends Partial<Manner> {
   /** Takes an audit trail that is broken over as it stands. */
   acceptBrokenAudit?: boolean;
   /** Hears how many rows of a table are done, after each part of them. */
   onProgress?: (table: string, done: number, all: number) => void;
-  /** How long others who have it open are waited for, ms: what was stopped just now may take a moment to end. */
-  patienceMs?: number;
 }
 
 /** What was copied, the same on both sides. */
@@ -34,8 +32,8 @@ export interface Copied {
  */
 export async function copyHub(from: Place, to: Place, options: CopyOptions = {}): Promise<Copied> {
   const [reading, writing] = [await endOf(from), await endOf(to)];
-  const { patienceMs = PATIENCE_MS } = options;
-  return reading.asSource(from, patienceMs, (source) => writing.asTarget(to, patienceMs, (target) => copyAll(source, target, options)));
+  const manner = { ...MANNER, ...options };
+  return reading.asSource(from, manner, (source) => writing.asTarget(to, manner, (target) => copyAll(source, target, options)));
 }
 
 const endOf = ({ database }: Place) => (database === undefined ? import('./sqlite.ts') : import('./postgres.ts'));

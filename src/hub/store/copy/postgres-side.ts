@@ -7,8 +7,6 @@ import { type Cell, COPIED, COPIED_META, type CopiedRow, type CopiedTable, colum
 
 /** Rows that the server is asked for at a time. */
 const PART_ROWS = 200;
-/** Frames of one segment, bytes: the window is let go of in such parts. */
-const SEGMENT_BYTES = 64 * 1_048_576;
 /** Tables in which a database that was never used has rows all the same, or that tell of processes. */
 const ALWAYS = ['meta', 'organisations', 'cursors'];
 
@@ -67,7 +65,14 @@ export class PostgresSource implements Source {
 
 /** A hub's schema in PostgreSQL that is filled. */
 export class PostgresTarget extends PostgresSource implements Target {
-  #room = SEGMENT_BYTES;
+  readonly #segmentBytes: number;
+  #room: number;
+
+  constructor(sql: Sql, name: string, segmentBytes: number) {
+    super(sql, name);
+    this.#segmentBytes = segmentBytes;
+    this.#room = segmentBytes;
+  }
 
   /** The table that has rows of a hub; undefined where there is none. */
   async taken(): Promise<string | undefined> {
@@ -122,7 +127,7 @@ export class PostgresTarget extends PostgresSource implements Target {
   async #count(rows: CopiedRow[]): Promise<void> {
     for (const row of rows) for (const cell of row) if (cell instanceof Uint8Array) this.#room -= cell.length;
     if (this.#room > 0) return;
-    this.#room = SEGMENT_BYTES;
+    this.#room = this.#segmentBytes;
     await this.told(() => beginSegment(this.sql));
   }
 }

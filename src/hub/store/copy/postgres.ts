@@ -7,7 +7,7 @@ import { Database } from '../postgres/database.ts';
 import { migrate } from '../postgres/migrations.ts';
 import { useAlone } from '../postgres/use.ts';
 import { PostgresSource, PostgresTarget } from './postgres-side.ts';
-import type { Source, Target } from './side.ts';
+import type { Manner, Source, Target } from './side.ts';
 
 /** How long all of it may take, ms. */
 const COPY_MS = 7 * 86_400_000;
@@ -18,9 +18,9 @@ const ASK_MS = 50;
  * Runs `work` with a hub's schema in PostgreSQL; nobody else uses it meanwhile. Throws HUB_COPY_NONE, HUB_COPY_BUSY,
  * HUB_DATABASE, HUB_DATABASE_ADDRESS, HUB_DATA_NEWER.
  */
-export function asSource<T>({ database }: Place, patience: number, work: (source: Source) => Promise<T>): Promise<T> {
+export function asSource<T>({ database }: Place, { patienceMs }: Manner, work: (source: Source) => Promise<T>): Promise<T> {
   return alone(
-    { url: database as string, patience },
+    { url: database as string, patienceMs },
     async (sql, name) => work(new PostgresSource(sql, name)),
     async (base, name) => {
       const [row] = await base.run((sql) => sql`SELECT to_regclass(${`${base.address.schema}.migrations`}) IS NOT NULL AS there`);
@@ -33,9 +33,9 @@ export function asSource<T>({ database }: Place, patience: number, work: (source
  * Runs `work` with a hub's schema in PostgreSQL, made where there is none, in one transaction. Throws
  * HUB_COPY_NOT_EMPTY, HUB_COPY_BUSY, HUB_DATABASE, HUB_DATABASE_ADDRESS, HUB_DATA_NEWER.
  */
-export function asTarget<T>({ database }: Place, patience: number, work: (target: Target) => Promise<T>): Promise<T> {
-  return alone({ url: database as string, patience }, async (sql, name) => {
-    const target = new PostgresTarget(sql, name);
+export function asTarget<T>({ database }: Place, { patienceMs, segmentBytes }: Manner, work: (target: Target) => Promise<T>): Promise<T> {
+  return alone({ url: database as string, patienceMs }, async (sql, name) => {
+    const target = new PostgresTarget(sql, name, segmentBytes);
     const taken = await target.taken();
     if (taken !== undefined) throw new ScoutError('HUB_COPY_NOT_EMPTY', { place: name, detail: `its table ${taken} has rows` });
     await target.begin();
@@ -45,7 +45,7 @@ export function asTarget<T>({ database }: Place, patience: number, work: (target
 
 /** Runs `work` in one transaction on a schema that nobody else uses; `before` comes before the schema is made. */
 async function alone<T>(
-  { url, patience }: { url: string; patience: number },
+  { url, patienceMs }: { url: string; patienceMs: number },
   work: (sql: Sql, name: string) => Promise<T>,
   before?: (base: Database, name: string) => Promise<void>,
 ): Promise<T> {
@@ -58,7 +58,7 @@ async function alone<T>(
     return await base.transaction(async (sql) => {
       // The other side may take its time, at its end above all.
       await sql.unsafe('SET LOCAL idle_in_transaction_session_timeout = 0');
-      const until = performance.now() + patience;
+      const until = performance.now() + patienceMs;
       while (!(await useAlone(sql, schema))) {
         if (performance.now() > until) throw new ScoutError('HUB_COPY_BUSY', { place: name });
         await pause(ASK_MS);

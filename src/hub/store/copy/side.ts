@@ -18,3 +18,11 @@ export interface Target extends Source {
   /** Brings what is reckoned from the rows up to date, once all are there. */
   finish(numbers: Numbers): Promise<void>;
 }
+
+/** How the two sides go about it. */
+export interface Manner {
+  /** How long others who have a side open are waited for, ms: what was stopped just now may take a moment to end. */
+  patienceMs: number;
+  /** Frames of one segment of PostgreSQL's window, bytes: it is let go of in such parts. */
+  segmentBytes: number;
+}

@@ -8,7 +8,7 @@ import { checkDatabase, checkFile, sqliteFault } from '../sqlite/integrity.ts';
 import { migrate } from '../sqlite/migrations.ts';
 import { createFile, openDatabase } from '../sqlite/open.ts';
 import { publish } from '../sqlite/publish.ts';
-import type { Source, Target } from './side.ts';
+import type { Manner, Source, Target } from './side.ts';
 import { SqliteSource, SqliteTarget } from './sqlite-side.ts';
 
 /** SQLITE_BUSY, the low byte of a code. */
@@ -20,13 +20,13 @@ const TEMPORARY = /^\.hub\.db\.copy-[0-9a-f]{12}$/;
  * Runs `work` with the database of a data folder; nobody else has it open meanwhile. Throws HUB_COPY_NONE,
  * HUB_COPY_BUSY, HUB_DATA, HUB_DATA_NEWER, HUB_DATA_DAMAGED.
  */
-export async function asSource<T>({ data }: Place, patience: number, work: (source: Source) => Promise<T>): Promise<T> {
+export async function asSource<T>({ data }: Place, { patienceMs }: Manner, work: (source: Source) => Promise<T>): Promise<T> {
   const path = join(data, 'hub.db');
   if (!existsSync(path)) throw new ScoutError('HUB_COPY_NONE', { place: data });
   checkDatabase(data);
   const database = openDatabase(data);
   try {
-    database.exec(`PRAGMA busy_timeout = ${Math.round(patience)}`);
+    database.exec(`PRAGMA busy_timeout = ${Math.round(patienceMs)}`);
     useAlone(database, data, path);
     return await work(new SqliteSource(database, data, path));
   } finally {
@@ -38,7 +38,7 @@ export async function asSource<T>({ data }: Place, patience: number, work: (sour
  * Runs `work` with a new database for a data folder. It is `hub.db` once `work` is done and all of it is checked and on
  * disk; else nothing of it stays. Throws HUB_COPY_NOT_EMPTY, HUB_DATA.
  */
-export async function asTarget<T>({ data }: Place, _patience: number, work: (target: Target) => Promise<T>): Promise<T> {
+export async function asTarget<T>({ data }: Place, _: Manner, work: (target: Target) => Promise<T>): Promise<T> {
   const path = join(data, 'hub.db');
   const temporary = join(data, `.hub.db.copy-${randomBytes(6).toString('hex')}`);
   let database: DatabaseSync | undefined;

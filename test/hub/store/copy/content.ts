@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import fc from 'fast-check';
-import { COPIED } from '../../../../src/hub/store/copy/tables.ts';
+import { COPIED, type CopiedTable } from '../../../../src/hub/store/copy/tables.ts';
 import { migrate } from '../../../../src/hub/store/sqlite/migrations.ts';
 import { link } from '../../../../src/support/chain.ts';
 
@@ -201,11 +201,17 @@ export function dump(path: string): Record<string, unknown> {
   return { ...found, ...more };
 }
 
+/** What PostgreSQL answers of the rows of a table, as `dump` has them; its driver brings large numbers as text. */
+export const plainRows = ({ columns }: CopiedTable, rows: Record<string, unknown>[]): string[][] =>
+  rows.map((row) =>
+    Object.entries(columns).map(([name, kind]) => plain(kind === 'int' && row[name] !== null ? Number(row[name]) : row[name])),
+  );
+
 export const selectOf = (table: string, columns: object, order: string[]): string =>
   `SELECT ${[...Object.keys(columns)].map((name) => `"${name}"`).join(', ')} FROM ${table} ORDER BY ${order.map((name) => `"${name}"`).join(', ')}`;
 
 /** A value of either database as text. */
-export function plain(value: unknown): string {
+function plain(value: unknown): string {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
   if (typeof value === 'boolean') return String(Number(value));
   return typeof value === 'number' ? String(value) : `${value === null ? 'NULL' : ':'}${value}`;
