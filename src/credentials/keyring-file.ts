@@ -112,7 +112,7 @@ const KEYRING: Shape = {
   current: { orNull: KEY },
   next: { orNull: KEY },
   previous: { orNull: KEY },
-  quarantine: [{ ...KEY, reason: text, endpoint: maybeText }],
+  quarantine: [{ ...KEY, reason: text, endpoint: maybeText, unproved: (value) => value === undefined || value === true }],
   rotation: {
     orNull: {
       id: text,

@@ -26,6 +26,8 @@ export interface QuarantinedKey extends KeptKey {
   reason: string;
   /** The service that it is for, where that is not the keyring's: no other may see it. */
   endpoint?: string;
+  /** A person gave it, and nothing has proved whose it is: it is kept, and not sent. */
+  unproved?: true;
 }
 
 /**

@@ -10,6 +10,12 @@ export function abort(book: Book, reason: string): void {
   book.write({ next: null, quarantine: book.quarantined(reason, next), rotation: null }, 'ABORTED', reason);
 }
 
+/** Ends a rotation whose key is another's. One that a person gave is not kept: sent from here, it would pass this host off as that one. */
+export function forsake(book: Book, reason: string): void {
+  if (book.keyring.next?.origin === 'pasted') book.write({ next: null, rotation: null }, 'ABORTED', reason);
+  else abort(book, reason);
+}
+
 /**
  * The configuration was given a key that is neither the old nor the new one: whoever did that wins. The rotation ends,
  * its keys are kept, and what stands in the configuration is the current key. Always throws ROTATE_OVERTAKEN.

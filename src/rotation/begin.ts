@@ -5,6 +5,7 @@ import { fingerprintOf, type Values } from '../credentials/values.ts';
 import type { Reply } from '../credentials/whoami.ts';
 import { ScoutError } from '../support/errors.ts';
 import type { Book } from './book.ts';
+import { otherServer } from './identity.ts';
 import type { Journal, Policy, Source } from './journal.ts';
 import type { World } from './ports.ts';
 
@@ -47,10 +48,10 @@ export async function plan(world: World, book: Book, request: Request): Promise<
   if (policy === 'immediate' && source === 'minted' && !request.acceptGap) throw new ScoutError('ROTATE_GAP', { endpoint: world.endpoint });
   if (request.pasted && fingerprintOf(request.pasted) === from) throw new ScoutError('ROTATE_SAME', { fingerprint: from });
   world.configured.check([...new Set([...Object.keys(values), ...Object.keys(request.pasted ?? {})])]);
-  if (request.pasted) await tryGiven(world, request.pasted, values);
   const service = told
     ? { endpoint: world.endpoint, service_id: told.service_id, server_id: told.server?.id ?? null }
     : (book.keyring.service ?? { endpoint: world.endpoint, service_id: null, server_id: null });
+  if (request.pasted) await tryGiven(world, request.pasted, values, service);
   const name = told?.server?.name ?? told?.credential?.name ?? null;
   return { source, policy, from, name, abilities, service };
 }
@@ -106,14 +107,18 @@ export async function whoWeAre(world: World, values: Values, { source }: Request
   throw new ScoutError(reply.kind === 'refused' ? 'ROTATE_OLD_REFUSED' : 'KEY_FORBIDDEN', params);
 }
 
-/** A key that was copied wrong is refused before anything makes room for it. What decides nothing is left to the proof. */
-async function tryGiven(world: World, pasted: Values, values: Values): Promise<void> {
-  try {
-    const { kind } = await world.service.whoami(pasted);
-    if (kind === 'refused') throw newRefused(world, pasted, values);
-  } catch (error) {
-    if (!(error instanceof ScoutError) || error.code === 'ROTATE_NEW_REFUSED') throw error;
-  }
+/**
+ * A key that was copied wrong, or is another's, is refused before anything makes room for it, and before the agent could come
+ * upon it. What decides nothing is left to the proof.
+ */
+async function tryGiven(world: World, pasted: Values, values: Values, service: Keyring['service']): Promise<void> {
+  const reply = await world.service.whoami(pasted).catch((error) => {
+    if (error instanceof ScoutError) return undefined;
+    throw error;
+  });
+  if (reply?.kind === 'refused') throw newRefused(world, pasted, values);
+  const other = reply?.kind === 'accepted' && otherServer(service, reply.whoami);
+  if (other) throw new ScoutError('ROTATE_OTHER_SERVER', { fingerprint: fingerprintOf(pasted), ...other });
 }
 
 /** ROTATE_NEW_REFUSED, with what is easily forgotten. */

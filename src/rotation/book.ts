@@ -112,9 +112,12 @@ export class Book {
     return Object.fromEntries(opened);
   }
 
-  /** The quarantine with further keys, each once; what is in use is none of it. */
+  /** The quarantine with further keys, each once; what is in use is none of it. One that a person gave may be anybody's until it is proved whose it is. */
   quarantined(reason: string, ...keys: (KeptKey | null)[]): QuarantinedKey[] {
-    const more = keys.filter((key) => key !== null).map((key) => ({ ...key, reason }));
+    const { next, rotation } = this.#keyring;
+    const early = rotation?.state === 'INTENT' || rotation?.state === 'STAGED';
+    const mark = (key: KeptKey) => key === next && key.origin === 'pasted' && early && { unproved: true as const };
+    const more = keys.filter((key) => key !== null).map((key) => ({ ...key, reason, ...mark(key) }));
     const names = new Set(more.map((key) => key.fingerprint));
     return [...this.#keyring.quarantine.filter((key) => !names.has(key.fingerprint)), ...more];
   }

@@ -1,13 +1,14 @@
 import { createHash, createPublicKey } from 'node:crypto';
-import type { KeptKey, Keyring } from '../credentials/keyring.ts';
+import type { KeptKey } from '../credentials/keyring.ts';
 import { parsePrivateKey } from '../credentials/private-key.ts';
 import type { Proof } from '../credentials/proof.ts';
 import { sameValues, type Values } from '../credentials/values.ts';
 import type { Minted, Registered } from '../protocol/keys.ts';
 import { ScoutError } from '../support/errors.ts';
-import { abort, overtaken } from './abort.ts';
+import { abort, forsake, overtaken } from './abort.ts';
 import { newRefused } from './begin.ts';
 import type { Book, Change } from './book.ts';
+import { otherServer, ourselves } from './identity.ts';
 import type { Journal, RotationState } from './journal.ts';
 import type { Answer, World } from './ports.ts';
 import { settle } from './retire.ts';
@@ -109,7 +110,7 @@ async function prove({ world, book }: Turn): Promise<void> {
   if (!fault) {
     const other = otherServer(await ourselves(world, book, proof), proof);
     if (other) {
-      abort(book, `the new key belongs to ${other.found}`);
+      forsake(book, `the new key belongs to ${other.found}`);
       throw new ScoutError('ROTATE_OTHER_SERVER', { fingerprint, ...other });
     }
     return book.advance('PROVEN', proof.steps.at(-1)?.detail ?? 'proven', known(world, next, proof), windowOf(book, proof));
@@ -181,33 +182,6 @@ function refused(world: World, book: Book, answer: Exclude<Answer<unknown>, { ki
   if (answer.kind === 'refused') throw new ScoutError('ROTATE_OLD_REFUSED', { endpoint, fingerprint });
   if (answer.kind === 'forbidden') throw new ScoutError('KEY_FORBIDDEN', { endpoint, fingerprint, detail });
   throw new ScoutError('ROTATE_DECLINED', { endpoint, detail: `${detail} (${answer.status})` });
-}
-
-/** A key of another service, server or organisation is none of ours, however well it works: whose it is, and who we are. */
-function otherServer(service: Keyring['service'], proof: Proof): { found: string; expected: string } | undefined {
-  if (!service?.service_id || proof.service_id === undefined) return undefined;
-  const found = `${proof.server?.name ?? proof.service} (${proof.server?.id ?? proof.service_id})`;
-  if (proof.service_id !== service.service_id) return { found, expected: `of the service ${service.service_id}` };
-  return (proof.server?.id ?? null) === service.server_id ? undefined : { found, expected: service.server_id ?? 'of no server' };
-}
-
-/**
- * Who we are, to compare a key with that came from outside: where that was not to be told at first, the key in use tells it
- * now. Throws SERVICE_UNEXPECTED where a service that has told whose its keys are no longer does.
- */
-async function ourselves(world: World, book: Book, proof: Proof): Promise<Keyring['service']> {
-  const { service } = book.keyring;
-  if (book.journal.source !== 'pasted') return service;
-  const { endpoint } = world;
-  if (proof.service_id === undefined && service?.service_id)
-    throw new ScoutError('SERVICE_UNEXPECTED', {
-      endpoint,
-      detail: 'it has told until now whose a key is, and does not tell it of the new one',
-    });
-  if (proof.service_id === undefined || service?.service_id) return service;
-  const reply = await world.service.whoami(currentOf(book));
-  if (reply.kind !== 'accepted') return service;
-  return { endpoint, service_id: reply.whoami.service_id, server_id: reply.whoami.server?.id ?? null };
 }
 
 /** What the proof tells: whose key it is, and when it ends itself, if it is an older one of the service's. */

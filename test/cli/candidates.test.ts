@@ -129,7 +129,8 @@ it('hands out nothing for another service, or where the keyring does not tell wh
 it('hands out a key in quarantine to the service that it is for, and to no other', () => {
   const [ours, theirs] = [freshKey(), freshKey()];
   const foreign = { ...quarantined(kept({ 'api.key': theirs })), endpoint: 'https://elsewhere.example' };
-  write({ ...EMPTY_KEYRING, service, quarantine: [quarantined(kept({ 'api.key': ours })), foreign] });
+  const anybodys = { ...quarantined(kept({ 'api.key': freshKey() })), unproved: true };
+  write({ ...EMPTY_KEYRING, service, quarantine: [quarantined(kept({ 'api.key': ours })), foreign, anybodys] });
   expect(read().candidates).toMatchObject([{ slot: 'quarantine', api: { key: ours } }]);
   // The configuration names that service again, before any rotation there.
   config.api.endpoint = 'https://elsewhere.example/';

@@ -154,7 +154,40 @@ describe('a key of somebody else', () => {
     expect(found).toMatch(/^ROTATE_OTHER_SERVER /);
     expect(found).toMatch(told);
     expect(at.files).not.toEqual(given);
-    expect(at.disk).toMatchObject({ rotation: null, next: null, quarantine: [{ fingerprint: fingerprintOf(given) }] });
+    // Kept, it might be sent one day: as that other one.
+    expect(at.disk).toMatchObject({ rotation: null, next: null, quarantine: [] });
+  });
+
+  it('is told by its whoami before anything is written', async () => {
+    const at = world({ policy: 'multi' });
+    const given = randomKey();
+    at.keys.push({ fingerprint: fingerprintOf(given), alive: true, slot: 'current', until: null });
+    const { whoami } = at.service;
+    Object.assign(at.service, {
+      whoami: async (by: Values) => {
+        const said = await whoami(by);
+        const other = { id: 'server-2', name: 'db-1', policy: 'multi' as const };
+        return said.kind === 'accepted' && by['api.key'] === given['api.key']
+          ? { ...said, whoami: { ...said.whoami, server: other } }
+          : said;
+      },
+    });
+    const before = structuredClone(at.disk);
+    expect(await rotate(at, request({ source: 'pasted', pasted: given }))).toMatch(/^ROTATE_OTHER_SERVER .*db-1/);
+    expect([at.disk, at.log]).toEqual([before, []]);
+  });
+
+  it('that was given and not proved is kept, and not sent', async () => {
+    const at = world({ policy: 'immediate' });
+    const [wrong, right] = [randomKey(), randomKey()];
+    const none = new ScoutError('SERVICE_UNREACHABLE', { endpoint: at.endpoint, detail: 'no answer' });
+    const { prove } = at.service;
+    for (const given of [wrong, right]) at.keys.push({ fingerprint: fingerprintOf(given), alive: true, slot: 'current', until: null });
+    Object.assign(at.service, { prove: async () => ({ proof: { ok: false, endpoint: '', steps: [] }, problems: [none.problem] }) });
+    expect(await rotate(at, request({ source: 'pasted', pasted: wrong }))).toContain('ROTATE_UNDECIDED');
+    Object.assign(at.service, { prove });
+    expect(await rotate(at, request({ source: 'pasted', pasted: right }))).toBe('done');
+    expect(at.disk.quarantine).toMatchObject([{ fingerprint: fingerprintOf(wrong), unproved: true }]);
   });
 
   it('is not taken where the service has told whose a key is, and no longer does', async () => {

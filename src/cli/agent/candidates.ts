@@ -32,7 +32,7 @@ export function readCandidates(config: Config, opening: Opening): Candidates {
   try {
     const keyring = readKeyring(path);
     for (const [slot, key] of slots(keyring)) {
-      if (!sameAddress(endpointOf(keyring, key), config.api.endpoint)) continue;
+      if (!sameAddress(endpointOf(keyring, key), config.api.endpoint) || 'unproved' in key) continue;
       const values = openValues(key, path, opening);
       if ('problem' in values) found.problems = [{ ...values.problem, severity: 'warning' }];
       else found.candidates.push({ slot, api: settings(config.api, values.values), ...endedFor(slot, keyring.rotation) });
