@@ -17,7 +17,8 @@ const SCHEMA = `
     sequence INTEGER NOT NULL,
     position INTEGER NOT NULL,
     machine TEXT,
-    open INTEGER NOT NULL
+    open INTEGER NOT NULL,
+    born TEXT
   ) STRICT;
   CREATE TABLE heartbeats (
     position INTEGER PRIMARY KEY,
@@ -45,6 +46,8 @@ export interface Opened {
   fresh: boolean;
   /** A part of the write-ahead log that had been written is missing: what the tables say may be older than what was sent. */
   rolledBack: boolean;
+  /** When the file was made, as its file system tells (ns since the epoch); null where it does not. */
+  born: string | null;
 }
 
 /** Opens the file at `path` (or `:memory:`), making it and its tables where there are none. Throws SQLite's errors. */
@@ -62,9 +65,19 @@ export function openDatabase(path: string): Opened {
     db.exec(PRAGMAS);
     if (onDisk) db.exec('PRAGMA journal_mode = WAL');
     if (fresh) db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
-    return { db, fresh, rolledBack };
+    // A column more, which an older agent does not miss.
+    else if (!hasBorn(db)) db.exec('ALTER TABLE meta ADD COLUMN born TEXT');
+    return { db, fresh, rolledBack, born: onDisk ? bornAt(path) : null };
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+const hasBorn = (db: DatabaseSync): boolean =>
+  db.prepare("SELECT 1 FROM pragma_table_info('meta') WHERE name = 'born'").get() !== undefined;
+
+function bornAt(path: string): string | null {
+  const { birthtimeNs } = statSync(path, { bigint: true });
+  return birthtimeNs > 0n ? String(birthtimeNs) : null;
 }

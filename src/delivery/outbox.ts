@@ -30,8 +30,8 @@ const FEW = 64;
 
 /**
  * The heartbeats that some destination still lacks, in one SQLite file. The instance id and the counter live in that
- * same file, so a number always comes from the store that holds its heartbeat, and a store that was lost, rolled back
- * or cloned begins a new instance: no number that was ever sent is given out twice. Methods throw SQLite's errors.
+ * same file, so a number always comes from the store that holds its heartbeat, and a store that was lost, rolled back,
+ * put back or cloned begins a new instance: no number that was ever sent is given out twice. Methods throw SQLite's errors.
  */
 export class Outbox {
   readonly path: string;
@@ -41,7 +41,7 @@ export class Outbox {
   dropped = 0;
   readonly #db: DatabaseSync;
   readonly #losses: Losses;
-  readonly #machine: string | null;
+  readonly #marks: Pick<Counters, 'machine' | 'born'>;
   readonly #pages: Pages;
   readonly #statements: Statements;
   /** What each destination has, up to and with this position. The truth; the file follows. */
@@ -70,7 +70,7 @@ export class Outbox {
     this.#sequence = counters.sequence;
     this.#position = counters.position;
     this.#first = counters.first;
-    this.#machine = counters.machine;
+    this.#marks = counters;
     this.#markedOpen = counters.wasOpen;
     for (const row of db.prepare('SELECT name, position FROM cursors').iterate()) this.cursors.set(String(row.name), Number(row.position));
   }
@@ -256,7 +256,7 @@ export class Outbox {
 
   #save(open: 0 | 1): void {
     this.#persist();
-    this.#statements.meta.run(this.#instance, this.#sequence, this.#position, this.#machine, open);
+    this.#statements.meta.run(this.#instance, this.#sequence, this.#position, this.#marks.machine, open, this.#marks.born);
   }
 
   /** Drops the oldest until the pages in use are within bounds; never `last`, which is the newest. */

@@ -12,7 +12,7 @@ export interface Statements {
 export function prepareStatements(db: DatabaseSync): Statements {
   return {
     insert: db.prepare('INSERT INTO heartbeats (position, instance, sequence, time, frame) VALUES (?, ?, ?, ?, ?)'),
-    meta: db.prepare('INSERT OR REPLACE INTO meta (id, instance, sequence, position, machine, open) VALUES (1, ?, ?, ?, ?, ?)'),
+    meta: db.prepare('INSERT OR REPLACE INTO meta (id, instance, sequence, position, machine, open, born) VALUES (1, ?, ?, ?, ?, ?, ?)'),
     read: db.prepare('SELECT position, instance, sequence, time, frame FROM heartbeats WHERE position > ? ORDER BY position LIMIT ?'),
     cursor: db.prepare('INSERT OR REPLACE INTO cursors (name, position) VALUES (?, ?)'),
     drop: db.prepare('DELETE FROM heartbeats WHERE position <= ?'),

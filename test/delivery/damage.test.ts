@@ -1,9 +1,20 @@
-import { closeSync, copyFileSync, existsSync, openSync, readdirSync, readSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openToRead, verifyOutbox } from '../../src/delivery/inspect.ts';
-import { beat, drain, openSpool, tempFolder } from './support.ts';
+import { beat, drain, openSpool } from './support.ts';
 
 const COUNT = 120;
 const DELIVERED = 10;
@@ -14,10 +25,13 @@ function store(clean: boolean): { path: string; instance: string } {
   for (let i = 0; i < COUNT; i++) spool.append(beat(time.now() + i, 1_500));
   spool.delivered('api', spool.batch('api', DELIVERED, 2 ** 30));
   const { instance } = spool;
-  if (clean) spool.close();
-  const copy = join(tempFolder(), 'outbox.db');
-  for (const suffix of ['', '-wal']) if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix);
-  return { path: copy, instance };
+  const [main, log] = [readFileSync(path), readFileSync(`${path}-wal`)];
+  spool.close();
+  if (!clean) {
+    writeFileSync(path, main);
+    writeFileSync(`${path}-wal`, log);
+  }
+  return { path, instance };
 }
 
 function overwrite(path: string, at: number, bytes: Uint8Array): void {

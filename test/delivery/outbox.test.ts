@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { copyFileSync, existsSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
@@ -17,6 +17,15 @@ function open(path = ':memory:', options = ROOMY): Outbox {
 
 const file = () => join(tempFolder(), 'outbox.db');
 const sequences = (outbox: Outbox, name = 'api') => outbox.batch(name, 1_000, 2 ** 30).map(({ sequence }) => sequence);
+
+/** Leaves the files of a store as a crash does: read while it is open, and back in their place once it is closed. */
+function crash(outbox: Outbox, withLog = true): void {
+  const { path } = outbox;
+  const [main, log] = [readFileSync(path), existsSync(`${path}-wal`) && readFileSync(`${path}-wal`)];
+  outbox.close();
+  writeFileSync(path, main);
+  if (withLog && log) writeFileSync(`${path}-wal`, log);
+}
 
 describe('numbers', () => {
   it('begin at 1 and go on after a restart, under the same instance', () => {
@@ -67,6 +76,45 @@ describe('numbers', () => {
     ]);
   });
 
+  it('begin anew in a copy that took the place of the file: the backup of another day', () => {
+    const path = file();
+    const born = (of: string) => statSync(of, { bigint: true }).birthtimeNs;
+    const first = open(path);
+    first.setDestinations(['api']);
+    const { instance } = first.append(beat());
+    first.close();
+    // Times of files have a few milliseconds.
+    const backup = `${path}.backup`;
+    for (copyFileSync(path, backup); born(backup) === born(path); copyFileSync(path, backup)) rmSync(backup);
+    const second = open(path);
+    expect(second.append(beat())).toEqual({ instance, sequence: 2 });
+    second.close();
+    renameSync(backup, path);
+    const restored = open(path);
+    // Where the file system does not tell when a file was made, it is not noticed.
+    expect(restored.renewed).toBe(born(path) > 0n ? 'restored' : undefined);
+    restored.append(beat());
+    expect(restored.instance === instance).toBe(born(path) === 0n);
+    restored.close();
+    expect(open(path)).toMatchObject({ renewed: undefined, instance: restored.instance, next: restored.next });
+  });
+
+  it('go on in a file of an agent that did not note when it was made', () => {
+    const path = file();
+    const first = open(path);
+    const { instance } = first.append(beat());
+    first.close();
+    const older = new DatabaseSync(path);
+    older.exec('ALTER TABLE meta DROP COLUMN born');
+    older.close();
+    const second = open(path);
+    expect(second.append(beat())).toEqual({ instance, sequence: 2 });
+    second.close();
+    const noted = new DatabaseSync(path);
+    expect(noted.prepare('SELECT born FROM meta').get()).toHaveProperty('born');
+    noted.close();
+  });
+
   it('go on where the machine has no id', () => {
     const path = file();
     const first = open(path, { ...ROOMY, machine: 'aaaa' });
@@ -77,16 +125,13 @@ describe('numbers', () => {
 });
 
 describe('a log that went missing', () => {
-  /** The files as a crash leaves them: copied while the store is open. */
-  function crashed(copyLog: boolean): { path: string; instance: string } {
+  function crashed(withLog: boolean): { path: string; instance: string } {
     const path = file();
-    const outbox = open(path);
+    const outbox = Outbox.open(path, ROOMY);
     outbox.setDestinations(['api']);
     for (let i = 0; i < 20; i++) outbox.append(beat());
-    const copy = file();
-    copyFileSync(path, copy);
-    if (copyLog) copyFileSync(`${path}-wal`, `${copy}-wal`);
-    return { path: copy, instance: outbox.instance };
+    crash(outbox, withLog);
+    return { path, instance: outbox.instance };
   }
 
   it('is noticed: a new instance begins, for the counter may be behind what was sent', () => {
@@ -269,7 +314,7 @@ describe('as a list', () => {
     const folder = tempFolder();
     fc.assert(
       fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
-        let path = join(folder, `${randomUUID()}.db`);
+        const path = join(folder, `${randomUUID()}.db`);
         let outbox = Outbox.open(path, ROOMY);
         outbox.setDestinations(['a', 'b']);
         const { instance } = outbox;
@@ -286,12 +331,11 @@ describe('as a list', () => {
           if (step.do === 'append') for (let i = 0; i < step.count; i++) expect(outbox.append(beat()).sequence).toBe(++appended);
           else if (step.do === 'deliver') deliver(step.who, step.count);
           else {
-            const next = join(folder, `${randomUUID()}.db`);
             if (step.do === 'restart') outbox.close();
-            else crashes += 1;
-            for (const suffix of ['', '-wal']) if (existsSync(path + suffix)) copyFileSync(path + suffix, next + suffix);
-            outbox.close();
-            path = next;
+            else {
+              crash(outbox);
+              crashes += 1;
+            }
             outbox = Outbox.open(path, ROOMY);
           }
         }
