@@ -15,7 +15,7 @@ import { sampleFleet } from './sample-fleet.ts';
  * for serious. Pictures of all are left in artefacts/pages.
  */
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000, expect: { poll: { timeout: 20_000 } } });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000, expect: { poll: { timeout: 20_000 } } });
 
 const PASSWORD = 'correct horse battery';
 const [HOUR, DAY] = [3_600_000, 86_400_000];

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { SqliteStore } from '../../src/hub/store/sqlite-store.ts';
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts';
 import { Bench } from '../helpers/programs.ts';
-import { barriers, Chromium, faintTexts, painted, whyNot } from './browser.ts';
+import { barriers, Chromium, faintTexts, overflow, painted, whyNot } from './browser.ts';
 import { type FakeHost, fillServer } from './fleet-data.ts';
 import { sampleFleet } from './sample-fleet.ts';
 
@@ -170,6 +170,32 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     expect(await page.getByRole('radio', { name: /^Multi/ }).isChecked()).toBe(true);
     expect(await barriers(page)).toEqual([]);
     expect(await faintTexts(page)).toEqual([]);
+  });
+
+  it('prints dark on white, whatever the screen shows, and nothing to press', async () => {
+    const page = await open({ colorScheme: 'dark' });
+    await signIn(page, '/servers/web-1');
+    await expect.poll(() => painted(page, 'cpu')).toBeGreaterThan(5);
+    await page.emulateMedia({ media: 'print' });
+    await expect.poll(() => page.evaluate('getComputedStyle(document.body).color')).toBe('rgb(24, 32, 43)');
+    await expect.poll(() => painted(page, 'cpu')).toBeGreaterThan(5);
+    for (const pressed of await page.locator('button, .button, nav.ranges').all()) expect(await pressed.isVisible()).toBe(false);
+    // A page of A4: its tables stay tables.
+    await page.setViewportSize({ width: 718, height: 1000 });
+    await go(page, '/');
+    expect(await page.evaluate("getComputedStyle(document.querySelector('table.fleet tbody tr')).display")).toBe('table-row');
+    await expect.poll(() => overflow(page)).toBe(0);
+  });
+
+  it('says once what was done', async () => {
+    const page = await open();
+    await signIn(page, '/account');
+    await page.getByRole('radio', { name: 'Light' }).check();
+    await page.getByRole('button', { name: 'Keep' }).click();
+    await page.getByText('The appearance is kept in this browser.').waitFor();
+    await page.waitForURL((url) => url.search === '');
+    await page.reload();
+    expect(await page.getByText('The appearance is kept in this browser.').count()).toBe(0);
   });
 
   it('works without JavaScript', async () => {

@@ -122,7 +122,7 @@ function fleetRow({ server, state, since, refused, latest, key, accepted }: Flee
 <th scope="row" role="rowheader"><a href="${serverUrl(server.name)}" id="server-${server.id}">${server.name}</a>${
     latest && latest.hostName !== server.name && html`<small class="quiet">${latest.hostName}</small>`
   }</th>
-<td role="cell">${stateBadge(state, silentAfter)}<small class="quiet">for ${forLong(since, now)}</small>${marks}</td>
+<td role="cell">${stateBadge(state, silentAfter)}<small class="quiet">for ${forLong(since, now)}</small> ${marks}</td>
 <td role="cell" data-label="heard">${latest ? ago(latest.received, now) : none}</td>
 <td role="cell" data-label="every" class="number">${latest ? formatDuration(latest.interval * 1_000) : none}</td>
 <td role="cell" data-label="agent">${latest?.agentVersion ?? none}</td>

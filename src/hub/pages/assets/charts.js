@@ -173,6 +173,7 @@ function redraw() {
   draw();
 }
 
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+// On paper colours are those of the light scheme.
+for (const query of ['(prefers-color-scheme: dark)', 'print']) matchMedia(query).addEventListener('change', redraw);
 document.addEventListener('scout:fresh', draw);
 draw();

@@ -9,6 +9,13 @@ const search = document.getElementById('search');
 /** How often a page is fetched while no stream can be had, ms. */
 const WITHOUT_STREAM = 30_000;
 
+// What was done is said once, and not again when the page is loaded anew or kept as a bookmark.
+const here = new URL(location.href);
+if (here.searchParams.has('done')) {
+  here.searchParams.delete('done');
+  history.replaceState(history.state, '', here);
+}
+
 // --- times, by the hub's clock
 
 const offset = Number(document.documentElement.dataset.now ?? Date.now()) - Date.now();
