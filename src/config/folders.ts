@@ -1,5 +1,5 @@
-import os from 'node:os';
 import path from 'node:path';
+import { homeOf } from '../support/home.ts';
 
 /**
  * Folder of the configuration and of host.key: /etc/scout-agent; on Windows %ProgramData%\\scout-agent, which holds all else
@@ -25,7 +25,7 @@ export function defaultFolders(
   }
   const named = (variable: string) => env[variable]?.split(':')[0] || undefined;
   const root = uid === 0;
-  const home = env.HOME || os.homedir();
+  const home = homeOf(env);
   const own = (base: string) => path.join(base, 'scout-agent');
   const state =
     named('STATE_DIRECTORY') ?? (root ? '/var/lib/scout-agent' : own(absolute(env.XDG_STATE_HOME) ?? path.join(home, '.local/state')));

@@ -13,12 +13,12 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { systemFolder } from '../config/folders.ts';
 import { isMounted } from '../config/permissions.ts';
 import { syncFolder } from '../support/atomic.ts';
 import { detailOf, type ErrorCode, type Params, type Problem, problem, ScoutError } from '../support/errors.ts';
+import { homeOf } from '../support/home.ts';
 import { recordOf } from './machines.ts';
 import { loadsHostKey } from './unit.ts';
 
@@ -146,8 +146,7 @@ function ownHostKey(where: Where): string {
   if (env.SCOUT_HOST_KEY_FILE) return path.resolve(env.SCOUT_HOST_KEY_FILE);
   // On Windows the service has it in common with the administrator who sealed the value.
   if (uid === 0 || process.platform === 'win32') return systemHostKey(where);
-  const base =
-    env.XDG_CONFIG_HOME && path.isAbsolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : path.join(env.HOME || os.homedir(), '.config');
+  const base = env.XDG_CONFIG_HOME && path.isAbsolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : path.join(homeOf(env), '.config');
   return path.join(base, 'scout-agent', 'host.key');
 }
 

@@ -1,5 +1,4 @@
 import { existsSync, statSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { CONTROL_SOCKET } from '../../agent/control.ts';
 import { type CommandOptions, resolveOptions } from '../../config/options.ts';
@@ -11,6 +10,7 @@ import type { Step, World } from '../../rotation/ports.ts';
 import { createKeyService } from '../../rotation/service.ts';
 import { decideSealing, FileKeyringStore } from '../../rotation/store.ts';
 import { ScoutError } from '../../support/errors.ts';
+import { userName } from '../../support/home.ts';
 import { hostKeyHere } from './candidates.ts';
 import { AgentBySocket } from './rotate-agent.ts';
 
@@ -61,7 +61,7 @@ export async function createWorld(options: CommandOptions, tell: (step: Step) =>
 
 /** Who asks, for the audit log: the timer's unit has no terminal and an invocation of its own. */
 export function actorOf(env: NodeJS.ProcessEnv = process.env): string {
-  const name = userInfo().username;
+  const name = userName();
   if (env.SUDO_USER && env.SUDO_USER !== name) return `${env.SUDO_USER} (as ${name})`;
   return env.INVOCATION_ID && !process.stdin.isTTY ? `${name} (service manager)` : name;
 }

@@ -1,4 +1,4 @@
-import { homedir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Registry } from '../../hub/servers.ts';
@@ -6,11 +6,12 @@ import type { Place } from '../../hub/store/open.ts';
 import type { Store } from '../../hub/store/store.ts';
 import { parseDuration } from '../../support/durations.ts';
 import { ScoutError } from '../../support/errors.ts';
+import { homeOf } from '../../support/home.ts';
 
 /** Where the hub keeps its data unless told: the system's folder for root, the user's own for others. */
 export function defaultData(env: NodeJS.ProcessEnv = process.env): string {
   if (process.getuid?.() === 0) return '/var/lib/scout-hub';
-  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'scout-hub');
+  return join(env.XDG_DATA_HOME || join(homeOf(env), '.local', 'share'), 'scout-hub');
 }
 
 /** Who runs a verb, as the audit trail names him: `cli:root`. */
