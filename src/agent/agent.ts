@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
 import { Spool } from '../delivery/spool.ts';
-import { detailOf, type Problem } from '../support/errors.ts';
+import { detailOf, type Problem, ScoutError } from '../support/errors.ts';
 import { ensureFolder } from '../support/folder.ts';
 import type { Host } from '../support/host.ts';
 import type { AgentLog } from '../support/logger.ts';
@@ -57,7 +57,8 @@ export class Agent {
   #loaded: number;
   #problem: string | null = null;
   #state: AgentStatus['state'] = 'starting';
-  #prometheus: { stop(): Promise<void> } | undefined;
+  #prometheus: Record<'start' | 'stop', () => Promise<void>> | undefined;
+  #scheduled = true;
 
   constructor(options: Options) {
     const { host, log, checked } = options;
@@ -88,7 +89,7 @@ export class Agent {
     this.#scheduler = new Scheduler({ host, interval: config.interval, run: (tick) => this.#tick(tick), onError });
     const handlers = {
       status: () => this.status(),
-      heartbeat: () => this.heartbeat(),
+      heartbeat: async () => this.#asked(),
       reload: () => this.reload(),
       stop: () => options.onStop(),
       hold: (ms: number) => this.#deliveries.hold(ms),
@@ -109,6 +110,7 @@ export class Agent {
    */
   async start({ schedule = true } = {}): Promise<void> {
     const { config } = this.#checked;
+    this.#scheduled = schedule;
     for (const folder of [config.state_dir, config.runtime_dir]) ensureFolder(folder);
     this.#lock.acquire();
     this.#spool.open();
@@ -187,7 +189,6 @@ export class Agent {
       this.#loaded = host.now();
       const told = this.#problem;
       this.#problem = waiting.length > 0 ? `changed, but in force only after a restart: ${waiting.join(', ')}` : null;
-      if (unchanged) log.debug({ file: checked.file }, 'the configuration was read, and is as before');
       if (unchanged && told === this.#problem) return { ok: true, problems };
       log.info({ file: checked.file, ...(waiting.length > 0 && { needs_restart: waiting }) }, 'configuration reloaded');
       this.#meters.reload(true);
@@ -209,6 +210,12 @@ export class Agent {
       this.#deliveries.skipPause();
       return made;
     });
+  }
+
+  /** One that is here for a single heartbeat of its own is gone before it could see to another. */
+  #asked(): Promise<HeartbeatReport> {
+    if (this.#scheduled) return this.heartbeat();
+    throw new ScoutError('AGENT_RUNNING', { pid: process.pid, path: this.#checked.config.state_dir });
   }
 
   /** Ends a hold, by what the files say at this moment: a key may have been replaced meanwhile. */
@@ -286,8 +293,7 @@ export class Agent {
 
   async #listen(listen: string): Promise<void> {
     const { PrometheusEndpoint } = await import('../exporters/prometheus.ts');
-    const endpoint = new PrometheusEndpoint({ listen, latest: () => this.#sampler.metrics, log: this.#options.log });
-    await endpoint.start();
-    this.#prometheus = endpoint;
+    this.#prometheus = new PrometheusEndpoint({ listen, latest: () => this.#sampler.metrics, log: this.#options.log });
+    await this.#prometheus.start();
   }
 }

@@ -25,6 +25,13 @@ export function example(command: Command, ...lines: string[]): Command {
   return command.addHelpText('after', `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}`);
 }
 
+/** What no code of ours has a name for; but that the working folder was deleted can happen with any path. */
+function unforeseen(error: unknown, program: string): ScoutError {
+  const gone = (error as NodeJS.ErrnoException | undefined)?.syscall === 'uv_cwd';
+  if (gone) return new ScoutError('USAGE', { detail: 'the working folder was deleted: change to another one', program });
+  return new ScoutError('INTERNAL', { detail: detailOf(error) }, {}, { cause: error });
+}
+
 /** Runs a program to its exit status; a verb sets `process.exitCode` where it is not 0, or throws. */
 export async function runProgram(program: Command, argv: string[]): Promise<void> {
   endWithOutput();
@@ -45,7 +52,7 @@ function report(error: unknown, program: string): number {
     out.note(`See \`${program} --help\`.`);
     return EXIT.usage;
   }
-  const known = error instanceof ScoutError ? error : new ScoutError('INTERNAL', { detail: detailOf(error) }, {}, { cause: error });
+  const known = error instanceof ScoutError ? error : unforeseen(error, program);
   const text = formatProblem(known.problem);
   out.note(paint('red', REPEATS.has(known.code) ? hideKeysIn(text) : text, process.stderr));
   if (known.code === 'INTERNAL' && process.env.SCOUT_LOG_LEVEL === 'debug' && error instanceof Error) out.note(String(error.stack));

@@ -164,6 +164,11 @@ export const ERRORS = {
     'no agent answers at {path}',
     'Start it with `systemctl start scout-agent` or `scout-agent --daemon`; on Windows with `Start-Service scout-agent`.',
   ),
+  AGENT_SILENT: row(
+    EXIT.failed,
+    'the agent (process {pid}) runs, and does not answer at {path}',
+    'Its log tells what it did last. `scout-agent stop` ends it, also when its socket is gone; then start it again.',
+  ),
   HEARTBEAT_WAITS: row(
     EXIT.again,
     'heartbeat {sequence} is in the outbox and not sent yet: {detail}',

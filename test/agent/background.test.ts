@@ -99,6 +99,13 @@ it.each(['--state-dir', '--runtime-dir', '--log-file', '--pid-file'])(
   },
 );
 
+it('sends two heartbeats that are asked for at once, where none runs, one after the other', async () => {
+  const { config } = await server();
+  const done = await Promise.all([agent(config, 'heartbeat', '--json'), agent(config, 'heartbeat', '--json')]);
+  expect(done.map(({ status, stderr }) => ({ status, stderr }))).toEqual([0, 0].map((status) => ({ status, stderr: '' })));
+  expect(done.map(({ stdout }) => JSON.parse(stdout).sequence).toSorted()).toEqual([1, 2]);
+});
+
 it('leaves no file with its number when it did not start', async () => {
   const { config } = await server(`${FAST}colour: red\n`);
   const pidFile = join(bench.folder, 'never.pid');

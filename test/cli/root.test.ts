@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { startedBySystemd } from '../../src/cli/agent/daemon.ts';
@@ -74,6 +77,20 @@ describe('startedBySystemd', () => {
   it('is not so below a service, or below the first process of a container', () => {
     expect(startedBySystemd({ INVOCATION_ID: 'x', SYSTEMD_EXEC_PID: '7' }, 12, 700)).toBe(false);
     expect(startedBySystemd({}, 12, 1)).toBe(false);
+  });
+});
+
+it.skipIf(process.platform === 'win32')('says that the working folder is gone', () => {
+  const start = `process.chdir(process.argv[1]); await (await import('node:fs/promises')).rmdir(process.argv[1]);
+    const { main } = await import(${JSON.stringify(PROGRAM)}); await main(['--check-config', '--config', 'a.yml']);`;
+  const folder = mkdtempSync(join(tmpdir(), 'scout-gone-'));
+  const done = spawnSync(process.execPath, ['--input-type=module', '-e', start, '--', folder], {
+    encoding: 'utf8',
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+  });
+  expect({ status: done.status, stderr: done.stderr }).toEqual({
+    status: 64,
+    stderr: expect.stringContaining('the working folder was deleted'),
   });
 });
 

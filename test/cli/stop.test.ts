@@ -28,10 +28,12 @@ function node(program: string, ...args: string[]): ChildProcess {
   return child;
 }
 
-async function stop(...args: string[]) {
+const stop = (...args: string[]) => call('stop', ...args);
+
+async function call(verb: string, ...args: string[]) {
   const child = node(
     `const { main } = await import(${JSON.stringify(source('cli/agent.ts'))}); await main(process.argv.slice(1));`,
-    'stop',
+    verb,
     ...['--state-dir', folder, '--runtime-dir', folder, ...args],
   );
   let output = '';
@@ -78,5 +80,14 @@ describe('stop', () => {
     expect(status).toBe(1);
     expect(output).toContain('AGENT_NOT_RUNNING');
     expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
+  });
+});
+
+it('status tells an agent that does not answer from none', async () => {
+  expect(await call('status')).toMatchObject({ status: 1, output: expect.stringContaining('AGENT_NOT_RUNNING') });
+  const { pid } = await agent(false);
+  expect(await call('status')).toMatchObject({
+    status: 1,
+    output: expect.stringContaining(`AGENT_SILENT: the agent (process ${pid}) runs`),
   });
 });

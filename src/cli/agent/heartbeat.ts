@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HeartbeatReport } from '../../agent/control.ts';
 import type { Outcome } from '../../delivery/heartbeats.ts';
 import { ScoutError } from '../../support/errors.ts';
@@ -13,6 +14,9 @@ interface Options extends RunOptions {
 
 /** A service may take as long as api.timeout allows, and a heartbeat may have to wait for one that is under way. */
 const ANSWER_MS = 120_000;
+/** How long the outbox may be another's, and how often to look. */
+const PATIENCE_MS = 15_000;
+const LOOK_MS = 200;
 
 /** `heartbeat`: samples and sends one now, by the running agent, or by itself where none runs. */
 export const verb: Verb = (program) => {
@@ -24,7 +28,7 @@ export const verb: Verb = (program) => {
 
 async function heartbeat(options: Options): Promise<void> {
   const { socket, endpoint = 'the service' } = await findPlaces(options);
-  const { report, fingerprint } = existsSync(socket) ? await byAgent(socket, options) : await byOurselves(options);
+  const { report, fingerprint } = await send(socket, options);
   const failure = failureOf(report.outcome, endpoint, fingerprint ?? 'unknown');
   if (options.json) {
     out.json({ ...report, endpoint, fingerprint });
@@ -37,6 +41,19 @@ async function heartbeat(options: Options): Promise<void> {
     `Heartbeat ${report.sequence} was not accepted; ${report.outcome.kind === 'rejected' ? 'it is not sent again' : 'it stays in the outbox'}.`,
   );
   if (failure) throw failure;
+}
+
+/** Another one of these, or an agent that is just starting, has the outbox for a moment. */
+async function send(socket: string, options: Options): Promise<Sent> {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return existsSync(socket) ? await byAgent(socket, options) : await byOurselves(options);
+    } catch (error) {
+      if (!(error instanceof ScoutError) || error.code !== 'AGENT_RUNNING' || performance.now() > end) throw error;
+      await delay(LOOK_MS);
+    }
+  }
 }
 
 async function byAgent(socket: string, options: Options): Promise<Sent> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentStatus } from '../../agent/control.ts';
 import { ScoutError } from '../../support/errors.ts';
@@ -24,14 +25,30 @@ export const verb: Verb = (program) => {
 };
 
 async function status(options: Options): Promise<void> {
-  const { socket } = await findPlaces(options);
+  const { socket, state } = await findPlaces(options);
   const { ask } = await import('../../agent/control-client.ts');
-  const read = () => ask(socket, { command: 'status' }, ANSWER_MS);
+  const read = () => ask(socket, { command: 'status' }, ANSWER_MS).catch((error) => explain(error, socket, state));
   if (options.watch) return watch(read, options.json ?? false);
   const found = await read();
   if (options.json) out.json(found);
   else out.line(renderStatus(found, Date.now()));
 }
+
+/** One that hangs, or whose socket was deleted, still holds its lock: to start another would not help. */
+async function explain(error: unknown, socket: string, state: string): Promise<never> {
+  if (!isAbsent(error)) throw error;
+  const { holder, isHeld } = await import('../../agent/state-lock.ts');
+  let held = false;
+  try {
+    held = existsSync(state) && isHeld(state);
+  } catch {
+    // This user may not look; who runs it is told by others.
+  }
+  throw held ? new ScoutError('AGENT_SILENT', { pid: holder(state) ?? 'unknown', path: socket }) : error;
+}
+
+const isAbsent = (error: unknown): error is ScoutError => error instanceof ScoutError && error.code === 'AGENT_NOT_RUNNING';
+const isSilent = (error: unknown): error is ScoutError => error instanceof ScoutError && error.code === 'AGENT_SILENT';
 
 async function watch(read: () => Promise<AgentStatus>, json: boolean): Promise<void> {
   const stop = new AbortController();
@@ -60,7 +77,7 @@ async function page(read: () => Promise<AgentStatus>): Promise<string> {
   try {
     return renderStatus(await read(), Date.now());
   } catch (error) {
-    if (error instanceof ScoutError && error.code === 'AGENT_NOT_RUNNING') return error.message;
+    if (isAbsent(error) || isSilent(error)) return error.message;
     throw error;
   }
 }
@@ -69,7 +86,8 @@ async function line(read: () => Promise<AgentStatus>): Promise<string> {
   try {
     return JSON.stringify(await read());
   } catch (error) {
-    if (error instanceof ScoutError && error.code === 'AGENT_NOT_RUNNING') return JSON.stringify({ state: 'not running' });
+    if (isAbsent(error)) return JSON.stringify({ state: 'not running' });
+    if (isSilent(error)) return JSON.stringify({ state: 'silent' });
     throw error;
   }
 }
