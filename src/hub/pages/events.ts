@@ -86,7 +86,7 @@ function serverChanges(c: PageContext, hub: Registry): Compare {
   let [mark, received] = [c.req.query('mark') ?? '', 0];
   return async (rows) => {
     const row = rows.find(({ server }) => server.name === name);
-    const now = markOf(row, row ? await hub.store.keys(row.server.id) : []);
+    const now = markOf(hub, row, row ? await hub.store.keys(row.server.id) : []);
     const latest = row?.latest?.received ?? 0;
     if (received === 0) received = latest;
     if (now === mark && latest - received < Math.max(1, stepMs)) return undefined;

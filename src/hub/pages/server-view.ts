@@ -29,7 +29,7 @@ export async function viewServer(hub: Registry, name: string, range: Range, deta
     ended: (await hub.store.endedKeys(id)).map(({ hash, endedAt, how }) => ({ fingerprint: hash.slice(0, 12), endedAt, how })),
     refusedAt: row?.refusedAt ?? null,
     silentAfter: hub.silentAfter,
-    mark: markOf(row, await hub.store.keys(id)),
+    mark: markOf(hub, row, await hub.store.keys(id)),
     snapshot: sampled === null ? { fileSystems: [], processes: [] } : await snapshotOf(hub.store, id, Date.parse(sampled), interval),
     charts: drawCharts(charts, readings, step),
     range,

@@ -101,6 +101,31 @@ describe('live updates', () => {
     expect(await page.next()).toMatchObject({ event: 'fresh' });
   });
 
+  it('tell a server\u2019s page that nothing comes in any more, that its old key ended, and that a refusal is long ago', async () => {
+    await fillServer(hub, 'web-1', { from: 60_000 });
+    const registry = { store: hub.store, now: hub.now, org: 'default' };
+    await rotateKey(registry, 'web-1', { graceMs: 300_000 });
+    const page = async () => (await hub.get('/servers/web-1', session)).text();
+    const mark = /<data id="mark" value="([^"]+)"/.exec(await page())?.[1] ?? '';
+    const stream = await listen(`view=server&name=web-1&range=30d&mark=${mark}`);
+    for (const [after, said] of [
+      [30_000, 'class="state late"'],
+      [80_000, 'class="state silent"'],
+      [200_000, '<span class="tag plain">over</span>'],
+    ] as const) {
+      hub.time += after;
+      expect(await stream.next(), said).toMatchObject({ event: 'fresh' });
+      expect(await page()).toContain(said);
+    }
+    const { id } = (await hub.store.serverByName('default', 'web-1'))!;
+    await hub.store.refuse(id, 401, 1, hub.time);
+    expect(await stream.next()).toMatchObject({ event: 'fresh' });
+    expect(await page()).toContain('<b>Refused ');
+    hub.time += 21 * 60_000;
+    expect(await stream.next()).toMatchObject({ event: 'fresh' });
+    expect(await page()).not.toContain('<b>Refused ');
+  });
+
   it('tell a server\u2019s page of heartbeats as often as a chart has a new point', async () => {
     const { key, host } = await fillServer(hub, 'web-1', { from: 60_000 });
     await beat('web-1', key, host);
