@@ -109,10 +109,16 @@ export function enable(server: Ruled, keys: ServerKey[], which: string, enabled:
   return force ? change : unlessLast(server, keys, change, now);
 }
 
-/** Deletes a key. Throws HUB_KEY_POLICY, HUB_KEY_UNKNOWN, HUB_KEY_LAST (`force`: not). */
+/**
+ * Deletes a key; of the current one the place goes to the previous one that was used last. Throws HUB_KEY_POLICY, HUB_KEY_UNKNOWN,
+ * HUB_KEY_LAST (`force`: not).
+ */
 export function remove(server: Ruled, keys: ServerKey[], which: string, now: number, force = false): Change {
   onlyMulti(server, 'keys are deleted');
-  const change = { put: [], drop: [find(server, keys, which).id] };
+  const gone = find(server, keys, which);
+  const left = keys.filter((key) => key.slot === 'previous' && works(key, now));
+  const heir = gone.slot === 'current' ? left.toSorted((a, b) => (b.lastUsed ?? 0) - (a.lastUsed ?? 0))[0] : undefined;
+  const change: Change = { put: heir ? [{ ...heir, slot: 'current' }] : [], drop: [gone.id] };
   return force ? change : unlessLast(server, keys, change, now);
 }
 

@@ -171,6 +171,19 @@ describe('keys of multi', () => {
     }
   });
 
+  it('give the place of the current one to that which was used last', () => {
+    const [current, two, three, off] = [
+      made(),
+      made({ slot: 'previous', lastUsed: T - 2 }),
+      made({ slot: 'previous', lastUsed: T - 1 }),
+      made({ slot: 'previous', lastUsed: T, enabled: false }),
+    ];
+    const all = [current, two, three, off];
+    expect(remove(multi, all, current.hash.slice(0, 12), T)).toEqual({ put: [{ ...three, slot: 'current' }], drop: [current.id] });
+    expect(remove(multi, all, two.hash.slice(0, 12), T)).toEqual({ put: [], drop: [two.id] });
+    expect(remove(multi, [current, off], current.hash.slice(0, 12), T, true)).toEqual({ put: [], drop: [current.id] });
+  });
+
   it('that are the last are kept unless forced', () => {
     const [one, off] = [made({ name: 'one' }), made({ enabled: false })];
     expect(() => remove(multi, [one, off], 'one', T)).toThrow(code('HUB_KEY_LAST'));
