@@ -2,7 +2,7 @@ import { lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Problem, problem } from '../support/errors.ts';
 import { hideKeys } from '../support/hide.ts';
-import { systemFolder } from './folders.ts';
+import { configFolder, systemFolder } from './folders.ts';
 
 /** Where a configuration is looked for, in order; the first that exists is the one. Elsewhere than on Windows. */
 export const PLACES = [
@@ -16,11 +16,22 @@ export const PLACES = [
   '/etc/observer-agent.env',
 ];
 
-/** The same on this system: on Windows no older agent had its own place. `root` is put before each; tests only. */
-export function places(env: NodeJS.ProcessEnv, root = '', platform: NodeJS.Platform = process.platform): string[] {
+const NAMES = ['config.toml', 'config.yml', 'config.yaml', 'agent.env'];
+
+/** All that are looked at on this system for this user. `root` is put before those of /etc and /opt; tests only. */
+export function places(env: NodeJS.ProcessEnv, uid: number, root = '', platform: NodeJS.Platform = process.platform): string[] {
+  return [...systemPlaces(env, root, platform), ...ownPlaces(env, uid, platform)];
+}
+
+/** On Windows no older agent had its own place. */
+function systemPlaces(env: NodeJS.ProcessEnv, root: string, platform: NodeJS.Platform): string[] {
   if (platform !== 'win32') return PLACES.map((place) => root + place);
-  const folder = systemFolder(env, root, platform);
-  return ['config.toml', 'config.yml', 'config.yaml', 'agent.env'].map((name) => path.win32.join(folder, name));
+  return NAMES.map((name) => path.win32.join(systemFolder(env, root, platform), name));
+}
+
+/** Last, for another user than root: under XDG_CONFIG_HOME. */
+function ownPlaces(env: NodeJS.ProcessEnv, uid: number, platform: NodeJS.Platform): string[] {
+  return uid === 0 || platform === 'win32' ? [] : NAMES.map((name) => path.join(configFolder(env, uid), name));
 }
 
 /**
@@ -28,9 +39,19 @@ export function places(env: NodeJS.ProcessEnv, root = '', platform: NodeJS.Platf
  * `root`; null when there is none. A named file that does not exist is a fault, and so is a place
  * that holds something else: to pass it over would be to run by a configuration that nobody meant.
  */
-export function discover(named: string | undefined, env: NodeJS.ProcessEnv, root = ''): { file: string | null; problem?: Problem } {
+export function discover(
+  named: string | undefined,
+  env: NodeJS.ProcessEnv,
+  uid: number,
+  root = '',
+): { file: string | null; problem?: Problem } {
   const wanted = named ?? (env.SCOUT_CONFIG || undefined);
-  const file = wanted !== undefined ? path.resolve(wanted) : places(env, root).find((place) => lstat(place));
+  const file =
+    wanted !== undefined
+      ? path.resolve(wanted)
+      : (systemPlaces(env, root, process.platform).find((place) => lstat(place)) ??
+        // A home that may not be entered, as root's after su(1), is nobody's own.
+        ownPlaces(env, uid, process.platform).find((place) => lstat(place, false)));
   if (file === undefined) return { file: null };
   const detail = wanted === '' ? 'its path is empty' : faultOf(file);
   if (detail === undefined) return { file };
@@ -38,13 +59,16 @@ export function discover(named: string | undefined, env: NodeJS.ProcessEnv, root
   return { file, problem: problem('CONFIG_MISSING_FILE', { path: wanted === '' ? '``' : hideKeys(file), detail, origin }) };
 }
 
-/** Whether anything is there, be it a folder (Docker makes one where a mounted file is missing) or a dead link. */
-function lstat(file: string): boolean {
+/**
+ * Whether anything is there, be it a folder (Docker makes one where a mounted file is missing) or a dead link; `denied`:
+ * what to take it for where one may not look.
+ */
+function lstat(file: string, denied = true): boolean {
   try {
     lstatSync(file);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EACCES';
+    return denied && (error as NodeJS.ErrnoException).code === 'EACCES';
   }
 }
 

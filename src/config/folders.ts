@@ -10,6 +10,12 @@ export function systemFolder(env: NodeJS.ProcessEnv, root = '', platform: NodeJS
   return platform === 'win32' ? path.win32.join(env.ProgramData || 'C:\\ProgramData', 'scout-agent') : `${root}/etc/scout-agent`;
 }
 
+/** The same for whoever asks: another user than root has one of his own, under XDG_CONFIG_HOME. */
+export function configFolder(env: NodeJS.ProcessEnv, uid: number, root = '', platform: NodeJS.Platform = process.platform): string {
+  if (uid === 0 || platform === 'win32') return systemFolder(env, root, platform);
+  return path.join(absolute(env.XDG_CONFIG_HOME) ?? path.join(homeOf(env), '.config'), 'scout-agent');
+}
+
 /**
  * Folders in use when none is configured: what systemd made for the unit, root's own, or a user's under XDG
  * (https://specifications.freedesktop.org/basedir-spec/). systemd can name several, with colons between; the first is ours.

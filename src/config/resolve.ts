@@ -40,7 +40,7 @@ export interface ResolveOptions {
 export function resolveConfig(options: ResolveOptions): Resolution {
   const shape = shapeOf();
   const known = variables(shape);
-  const found = discover(options.file, options.env, options.root);
+  const found = discover(options.file, options.env, options.uid, options.root);
   const context: Context = {
     file: found.file,
     env: options.env,
@@ -60,7 +60,7 @@ export function resolveConfig(options: ResolveOptions): Resolution {
   for (const [name, value] of Object.entries(options.overrides ?? {})) override(context.root, name, value);
 
   if (found.file === null && !KEYS.some((name) => entryOf(context, name))) {
-    context.problems.push(problem('CONFIG_NOT_FOUND', { places: ['$SCOUT_CONFIG', ...places(options.env)].join(', ') }));
+    context.problems.push(problem('CONFIG_NOT_FOUND', { places: ['$SCOUT_CONFIG', ...places(options.env, options.uid)].join(', ') }));
     return finish(context, shape, null, undefined);
   }
   // Of a file that cannot be read nothing more can be said; "no key" would be misleading.

@@ -14,11 +14,10 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { systemFolder } from '../config/folders.ts';
+import { configFolder, systemFolder } from '../config/folders.ts';
 import { isMounted } from '../config/permissions.ts';
 import { syncFolder } from '../support/atomic.ts';
 import { detailOf, type ErrorCode, type Params, type Problem, problem, ScoutError } from '../support/errors.ts';
-import { homeOf } from '../support/home.ts';
 import { recordOf } from './machines.ts';
 import { loadsHostKey } from './unit.ts';
 
@@ -142,12 +141,10 @@ function createHostKey(file: string): boolean {
 const systemHostKey = ({ env, root }: Where): string => path.join(systemFolder(env, root), 'host.key');
 
 function ownHostKey(where: Where): string {
-  const { env, uid } = where;
+  const { env, uid, root } = where;
   if (env.SCOUT_HOST_KEY_FILE) return path.resolve(env.SCOUT_HOST_KEY_FILE);
   // On Windows the service has it in common with the administrator who sealed the value.
-  if (uid === 0 || process.platform === 'win32') return systemHostKey(where);
-  const base = env.XDG_CONFIG_HOME && path.isAbsolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : path.join(homeOf(env), '.config');
-  return path.join(base, 'scout-agent', 'host.key');
+  return path.join(configFolder(env, uid, root), 'host.key');
 }
 
 /**

@@ -22,14 +22,18 @@ describe('the folders in use when none is configured', () => {
     expect(systemFolder(windows, '', 'win32')).toBe('D:\\Data\\scout-agent');
     expect(systemFolder({}, '', 'win32')).toBe('C:\\ProgramData\\scout-agent');
     expect(defaultFolders(windows, -1, 'win32')).toEqual({ state: 'D:\\Data\\scout-agent\\state', runtime: 'D:\\Data\\scout-agent\\run' });
-    expect(places(windows, '', 'win32')).toEqual(
+    expect(places(windows, 1000, '', 'win32')).toEqual(
       ['config.toml', 'config.yml', 'config.yaml', 'agent.env'].map((name) => `D:\\Data\\scout-agent\\${name}`),
     );
   });
 
   it('are looked for in the old places too, elsewhere than on Windows', () => {
-    expect(places({}, '', 'linux')).toEqual(PLACES);
-    expect(places({}, '/root', 'linux')[0]).toBe('/root/etc/scout-agent/config.toml');
+    expect(places({}, 0, '', 'linux')).toEqual(PLACES);
+    expect(places({ HOME: '/home/a' }, 1000, '', 'linux')).toEqual([
+      ...PLACES,
+      ...['config.toml', 'config.yml', 'config.yaml', 'agent.env'].map((name) => `/home/a/.config/scout-agent/${name}`),
+    ]);
+    expect(places({}, 0, '/root', 'linux')[0]).toBe('/root/etc/scout-agent/config.toml');
     expect(systemFolder({}, '/root', 'linux')).toBe('/root/etc/scout-agent');
   });
 });

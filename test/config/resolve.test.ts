@@ -35,6 +35,16 @@ describe('discovery', () => {
     expect(resolveConfig({ ...options, env: { SCOUT_CONFIG: files[3] }, file: files[4]! }).file).toBe(files[4]);
   });
 
+  it.skipIf(process.platform === 'win32')("takes a user's own last, and none of root's", () => {
+    const scratch = new Scratch();
+    const file = scratch.file('home/scout-agent/agent.env', written('agent.env', freshKey()));
+    const options = { env: { XDG_CONFIG_HOME: path.join(scratch.root, 'home') }, root: scratch.root };
+    expect(resolveConfig({ ...options, uid: 1000 }).file).toBe(file);
+    expect(resolveConfig({ ...options, uid: 0 }).file).toBeNull();
+    const system = scratch.file(PLACES.at(-1) as string, written('a.env', freshKey()));
+    expect(resolveConfig({ ...options, uid: 1000 }).file).toBe(system);
+  });
+
   it('is content with a key in the environment, and warns about it', () => {
     const found = resolveConfig({ env: { SCOUT_API_KEY: freshKey(), SCOUT_URL: ENDPOINT }, uid: 0, root: '/nowhere' });
     expect(found).toMatchObject({ ok: true, file: null });

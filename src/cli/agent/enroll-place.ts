@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { discover } from '../../config/discover.ts';
-import { systemFolder } from '../../config/folders.ts';
+import { configFolder } from '../../config/folders.ts';
 import { type Format, formatOf } from '../../config/load.ts';
 import { FILE_NAMES } from '../../config/render.ts';
 import { type ResolveOptions, resolveConfig } from '../../config/resolve.ts';
@@ -36,8 +36,9 @@ export function enrollPlace(options: ResolveOptions, wanted: { format?: Format; 
   const { root = '' } = options;
   const named = options.file ?? (options.env.SCOUT_CONFIG || undefined);
   if (named !== undefined && !existsSync(named)) return fresh(path.resolve(named), wanted.format);
-  const { file } = discover(options.file, options.env, root);
-  if (file === null) return fresh(path.join(systemFolder(options.env, root), FILE_NAMES[wanted.format ?? 'yaml']), wanted.format);
+  const { file } = discover(options.file, options.env, options.uid, root);
+  if (file === null)
+    return fresh(path.join(configFolder(options.env, options.uid, root), FILE_NAMES[wanted.format ?? 'yaml']), wanted.format);
 
   const resolution = resolveConfig(options);
   const unread = resolution.problems.find(({ code }) => UNREAD.has(code));

@@ -99,7 +99,13 @@ export async function knownSecrets({ resolving, file, state, pid }: Sources): Pr
 async function configurations(file: string | null): Promise<string[]> {
   const folder = file && dirname(file);
   const more = folder && !folder.endsWith('/etc') ? await readdir(join(folder, 'conf.d')).catch(() => []) : [];
-  return [...new Set([...(file ? [file] : []), ...more.map((name) => join(folder as string, 'conf.d', name)), ...places(process.env)])];
+  return [
+    ...new Set([
+      ...(file ? [file] : []),
+      ...more.map((name) => join(folder as string, 'conf.d', name)),
+      ...places(process.env, process.getuid?.() ?? 0),
+    ]),
+  ];
 }
 
 async function text(path: string): Promise<string> {
