@@ -14,6 +14,7 @@ const ALWAYS = ['meta', 'organisations', 'cursors'];
 export class PostgresSource implements Source {
   readonly name: string;
   protected readonly sql: Sql;
+  #fault: { told: unknown; as: unknown } | undefined;
 
   constructor(sql: Sql, name: string) {
     this.sql = sql;
@@ -54,11 +55,22 @@ export class PostgresSource implements Source {
     };
   }
 
+  /**
+   * What an error was before it was told as the fault of this side: its own transaction has to know whether there is still a
+   * connection to undo it on.
+   */
+  untold(error: unknown): unknown {
+    const fault = this.#fault;
+    return fault && fault.told === error ? fault.as : error;
+  }
+
   protected async told<T>(work: () => PromiseLike<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw translated(error, this.name);
+      const told = translated(error, this.name);
+      this.#fault = { told, as: error };
+      throw told;
     }
   }
 }

@@ -19,14 +19,12 @@ const ASK_MS = 50;
  * HUB_DATABASE, HUB_DATABASE_ADDRESS, HUB_DATA_NEWER.
  */
 export function asSource<T>({ database }: Place, { patienceMs }: Manner, work: (source: Source) => Promise<T>): Promise<T> {
-  return alone(
-    { url: database as string, patienceMs },
-    async (sql, name) => work(new PostgresSource(sql, name)),
-    async (base, name) => {
-      const [row] = await base.run((sql) => sql`SELECT to_regclass(${`${base.address.schema}.migrations`}) IS NOT NULL AS there`);
-      if (!row?.there) throw new ScoutError('HUB_COPY_NONE', { place: name });
-    },
-  );
+  const isThere = async (base: Database, name: string) => {
+    const [row] = await base.run((sql) => sql`SELECT to_regclass(${`${base.address.schema}.migrations`}) IS NOT NULL AS there`);
+    if (!row?.there) throw new ScoutError('HUB_COPY_NONE', { place: name });
+  };
+  const place = { url: database as string, patienceMs, before: isThere };
+  return alone(place, (sql, name) => new PostgresSource(sql, name), work);
 }
 
 /**
@@ -34,20 +32,20 @@ export function asSource<T>({ database }: Place, { patienceMs }: Manner, work: (
  * HUB_COPY_NOT_EMPTY, HUB_COPY_BUSY, HUB_DATABASE, HUB_DATABASE_ADDRESS, HUB_DATA_NEWER.
  */
 export function asTarget<T>({ database }: Place, { patienceMs, segmentBytes }: Manner, work: (target: Target) => Promise<T>): Promise<T> {
-  return alone({ url: database as string, patienceMs }, async (sql, name) => {
-    const target = new PostgresTarget(sql, name, segmentBytes);
+  const fill = async (target: PostgresTarget) => {
     const taken = await target.taken();
-    if (taken !== undefined) throw new ScoutError('HUB_COPY_NOT_EMPTY', { place: name, detail: `its table ${taken} has rows` });
+    if (taken !== undefined) throw new ScoutError('HUB_COPY_NOT_EMPTY', { place: target.name, detail: `its table ${taken} has rows` });
     await target.begin();
     return work(target);
-  });
+  };
+  return alone({ url: database as string, patienceMs }, (sql, name) => new PostgresTarget(sql, name, segmentBytes), fill);
 }
 
-/** Runs `work` in one transaction on a schema that nobody else uses; `before` comes before the schema is made. */
-async function alone<T>(
-  { url, patienceMs }: { url: string; patienceMs: number },
-  work: (sql: Sql, name: string) => Promise<T>,
-  before?: (base: Database, name: string) => Promise<void>,
+/** Runs `work` in one transaction with one side, which nobody else uses; `before` comes before its schema is made. */
+async function alone<Side extends PostgresSource, T>(
+  { url, patienceMs, before }: { url: string; patienceMs: number; before?: (base: Database, name: string) => Promise<void> },
+  sideOf: (sql: Sql, name: string) => Side,
+  work: (side: Side) => Promise<T>,
 ): Promise<T> {
   const base = new Database(addressOf(url));
   const { schema } = base.address;
@@ -63,7 +61,8 @@ async function alone<T>(
         if (performance.now() > until) throw new ScoutError('HUB_COPY_BUSY', { place: name });
         await pause(ASK_MS);
       }
-      return work(sql, name);
+      const side = sideOf(sql, name);
+      return await work(side).catch((error) => Promise.reject(side.untold(error)));
     }, COPY_MS);
   } finally {
     await base.close();

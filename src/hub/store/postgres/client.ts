@@ -64,9 +64,8 @@ export class Client {
       fetch_types: false,
       types,
       onnotice: () => {},
-      onclose: () => {
-        this.over = true;
-      },
+      // What was asked between the socket's error and its end, the driver would leave unanswered.
+      onclose: () => this.destroy(),
       socket: () => this.#connect(address, host, port),
       connection: {
         application_name: 'scout-hub',

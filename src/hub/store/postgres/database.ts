@@ -6,6 +6,9 @@ import { isAnswer, isOutage, isPassing, translated } from './faults.ts';
 /** Attempts at a transaction that others came in the way of. */
 const ATTEMPTS = 8;
 
+/** How long it may take to undo a transaction, ms. */
+const UNDO_MS = 5_000;
+
 interface Waiting {
   take(client: Client): void;
   give(error: ScoutError): void;
@@ -169,7 +172,14 @@ async function within<T>(client: Client, work: (sql: Sql) => Promise<T>, longer:
     return result;
   } catch (error) {
     // On a connection that broke there is nothing to undo, and nobody to tell.
-    if (isAnswer(error) || !isOutage(error)) await sql.unsafe('ROLLBACK').catch(() => client.destroy());
+    if (isAnswer(error) || !isOutage(error)) await undo(client);
     throw error;
   }
+}
+
+/** Of a connection that broke just now the driver may not hear, and wait for ever. */
+async function undo(client: Client): Promise<void> {
+  const timer = setTimeout(() => client.destroy(), UNDO_MS);
+  await client.sql.unsafe('ROLLBACK').catch(() => client.destroy());
+  clearTimeout(timer);
 }

@@ -73,7 +73,7 @@ async function plain(schema: string, statement: string): Promise<Record<string, 
 }
 
 describe('a copy', () => {
-  it('is all that there was, there and back', async () => {
+  it('is all that there was, there and back', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(content, async (what) => {
         const [from, between, back] = [freshFolder(), freshSchema(), freshFolder()];
@@ -84,7 +84,7 @@ describe('a copy', () => {
         expect(dump(back.file)).toEqual(before);
         expect(dump(from.file)).toEqual(before);
       }),
-      { numRuns: 8 },
+      { numRuns: 6 },
     );
   });
 
@@ -301,4 +301,29 @@ describe('a copy that is killed', () => {
       expect(dump(from.file)).toEqual(before);
     },
   );
+});
+
+it('a copy whose database goes away says so, and leaves nothing', async () => {
+  const [from, between, to] = [fullFolder(), freshSchema(), freshFolder()];
+  const interrupted = async (source: Place, target: Place) => {
+    let killed: Promise<void> | undefined;
+    const copying = copy(source, target, {
+      onProgress: (table) => {
+        if (table === 'servers') killed ??= server.kill();
+      },
+    });
+    const { database } = between;
+    await expect(copying).rejects.toMatchObject({
+      code: 'HUB_DATABASE',
+      message: expect.stringContaining(new URL(database as string).host),
+    });
+    await killed;
+    await server.start();
+  };
+  await interrupted(from, between);
+  await copy(from, between);
+  await interrupted(between, to);
+  expect(readdirSync(to.data)).toEqual([]);
+  await copy(between, to);
+  expect(dump(to.file)).toEqual(dump(from.file));
 });
