@@ -7,7 +7,7 @@ import type { ServerView } from './server-page.ts';
  * What somebody who is called out wants to know first: since when nothing comes in, whether the agent is there and is
  * refused, and what to look at. Nothing for a server that is well, or merely late.
  */
-export function troubleBanner({ details, refusedAt }: ServerView, now: number): Markup | '' {
+export function troubleBanner({ details, refusedAt, admin }: ServerView, now: number): Markup | '' {
   const { state, last_received: last } = details;
   const refused = refusedOf({ refusedAt }, now);
   if (state === 'alive' && refused !== null)
@@ -17,7 +17,7 @@ export function troubleBanner({ details, refusedAt }: ServerView, now: number): 
     last !== null &&
     html`<b>Nothing has come in for ${forLong(Date.parse(last), now)}</b>, since ${at(Date.parse(last))}. `;
   if (refused !== null)
-    return html`<div class="trouble"><p>${silent}<b>Refused ${ago(refused, now)}:</b> its agent runs and reaches this hub, but the key that it holds is not let in. Make a new one below, and give it to the agent on the host:</p>
+    return html`<div class="trouble"><p>${silent}<b>Refused ${ago(refused, now)}:</b> its agent runs and reaches this hub, but the key that it holds is not let in. ${admin ? 'Make a new one below' : 'Let an admin make a new one'}, and give it to the agent on the host:</p>
 <pre><code>scout-agent rotate --new-key-stdin</code></pre></div>`;
   if (!silent) return '';
   return html`<div class="trouble"><p>${silent}None of its requests was refused of late: the host is down, cannot reach this hub, or its agent does not run. On the host:</p>
