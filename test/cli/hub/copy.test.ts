@@ -39,7 +39,7 @@ async function instanceOf(name: string, env: NodeJS.ProcessEnv): Promise<Shown['
   return instances[0] ?? { id: '', first_sequence: 0, last_sequence: 0, accepted: 0, duplicates: 0, gaps: [] };
 }
 
-describe('scout-hub copy', () => {
+describe('scout-hub copy', { timeout: 180_000 }, () => {
   it('moves a fleet that reports, to PostgreSQL and back, with no heartbeat lost or counted twice', async () => {
     await bench.startHub();
     const names = ['web-1', 'web-2'];

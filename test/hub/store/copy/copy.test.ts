@@ -285,7 +285,7 @@ async function copyAndDie(from: Place, to: Place, table: string): Promise<string
   return signal;
 }
 
-describe('a copy that is killed', () => {
+describe('a copy that is killed', { timeout: 120_000 }, () => {
   it.each(['meta', 'heartbeats', 'notices'])(
     'leaves an empty target that the next one fills, and the source as it was: in %s',
     async (table) => {
@@ -303,7 +303,7 @@ describe('a copy that is killed', () => {
   );
 });
 
-it('a copy whose database goes away says so, and leaves nothing', async () => {
+it('a copy whose database goes away says so, and leaves nothing', { timeout: 120_000 }, async () => {
   const [from, between, to] = [fullFolder(), freshSchema(), freshFolder()];
   const interrupted = async (source: Place, target: Place) => {
     let killed: Promise<void> | undefined;
