@@ -60,7 +60,10 @@ function answer(text: string): void {
       // The agent was stopped meanwhile, and nobody wants the answer.
       if (code === 'EPIPE') return;
       if (code === 'EBADF' || code === 'EINVAL')
-        throw new ScoutError('USAGE', { detail: 'this is the daemon’s own: `scout-agent config show` is for people', program: 'scout-agent' });
+        throw new ScoutError('USAGE', {
+          detail: 'this is the daemon’s own: `scout-agent config show` is for people',
+          program: 'scout-agent',
+        });
       if (code !== 'EAGAIN') throw error;
       // Nothing else runs in this process, so it may well wait here for the reader.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
