@@ -48,7 +48,7 @@ export const sentence = (text: string): string => `${text.charAt(0).toUpperCase(
 
 type Attributes = Record<string, string | number | true>;
 
-export interface FieldOptions {
+interface FieldOptions {
   value?: string;
   hint?: Markup | string;
   /** Further attributes of the control. */
