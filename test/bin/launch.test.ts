@@ -48,8 +48,9 @@ describe('NODE_DEBUG, with which Node prints the headers that it sends', () => {
     const flags = ['--stack-trace-limit=3'];
     const done = spawnSync(process.execPath, [...flags, launcher, '--version'], { encoding: 'utf8', env });
     expect(done).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
-    const said = done.stderr.split('\n').filter((line) => !/^(STREAM|NET|TIMER) \d+:/.test(line) && line !== '');
-    expect(said).toEqual([`${name}: NODE_DEBUG is not obeyed: it would show the key`]);
+    // What this Node says before the launcher begins is of its own modules; after the notice there is nothing.
+    const [, after] = done.stderr.split(`${name}: NODE_DEBUG is not obeyed: it would show the key\n`);
+    expect(after).toBe('');
     expect(spawnSync(process.execPath, [launcher, '--no-such-option'], { env })).toMatchObject({ status: 64 });
   });
 });
