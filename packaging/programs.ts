@@ -51,6 +51,7 @@ export const PROGRAMS: readonly Program[] = [
         ['/etc/scout-agent/host.key', 'What sealed values open with, together with the machine id.'],
         ['/var/lib/scout-agent/', 'Heartbeats that wait for delivery, the keyring, the audit log.'],
         ['/run/scout-agent/control.sock', "The commands' way to the running agent."],
+        ['/usr/share/doc/scout-agent/', 'Every setting, every error with its remedy, and what to do when something is wrong.'],
       ],
       see: '.BR scout\\-hub (1),\n.BR systemctl (1),\n.BR journalctl (1)',
     },

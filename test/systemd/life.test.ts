@@ -44,9 +44,12 @@ describe.skipIf(against)(`the life of the packages${against ? ` (${against})` : 
   });
 
   it('purge deletes all of it, and says what', () => {
+    // As `migrate` leaves it; what leads elsewhere is not its.
+    machine.sh(`mkdir -p /etc/conf.d; ln -s ${CONFIG} /etc/observer-agent.env; ln -s /etc/hostname /etc/conf.d/other`);
     const said = machine.run('dpkg', '-P', 'scout-agent', 'scout-hub');
-    for (const path of [CONFIG, '/etc/scout-agent/host.key', '/var/lib/scout-agent/outbox.db', '/var/log/scout-agent/agent.log'])
-      expect(said).toContain(`scout-agent: deleted ${path}\n`);
+    machine.sh('rm /etc/conf.d/other');
+    const deleted = [CONFIG, '/etc/scout-agent/host.key', '/var/lib/scout-agent/outbox.db', '/var/log/scout-agent/agent.log'];
+    for (const path of [...deleted, '/etc/observer-agent.env']) expect(said).toContain(`scout-agent: deleted ${path}\n`);
     expect(said).toContain('scout-hub: deleted /var/lib/scout-hub/hub.db\n');
     expect(said).not.toContain('not empty');
     const left = machine

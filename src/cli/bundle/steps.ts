@@ -83,7 +83,7 @@ export function stepsOf(scene: Scene): Step[] {
       : []),
     own('doctor.json', ['doctor', '--json', ...all]),
     own('status.json', ['status', '--json', ...all]),
-    { ...here('log.txt', `last lines of ${logFile}`, () => lastLines(logFile, LOG_BYTES)), foreign: true },
+    { ...here('log.txt', `last lines of ${logFile}`, () => log(logFile)), foreign: true },
     own('keyring.json', ['rotate', '--explain', '--json', ...withState]),
     own('audit.json', ['audit', 'show', '--json', ...withState]),
     own('audit-verify.json', ['audit', 'verify', '--json', ...withState]),
@@ -92,6 +92,16 @@ export function stepsOf(scene: Scene): Step[] {
     here('limits.txt', 'limits, memory and control group of the agent', async () => limits(await pid())),
     here('files.txt', `names, modes, owners and sizes in ${shown.join(', ')}`, () => listing(shown)),
   ];
+}
+
+/** Under systemd there is none: the journal has it. */
+async function log(file: string): Promise<Gathered> {
+  try {
+    return await lastLines(file, LOG_BYTES);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return { text: Buffer.from(`there is no ${file}\n`) };
+  }
 }
 
 async function system(): Promise<Gathered> {
