@@ -10,7 +10,7 @@ export function abort(book: Book, reason: string): void {
   book.write({ next: null, quarantine: book.quarantined(reason, next), rotation: null }, 'ABORTED', reason);
 }
 
-/** Ends a rotation whose key is another's. One that a person gave is not kept: sent from here, it would pass this host off as that one. */
+/** Ends a rotation whose key is another's. One that a person gave is not kept: sent from here, it would pass this host off as another. */
 export function forsake(book: Book, reason: string): void {
   if (book.keyring.next?.origin === 'pasted') book.write({ next: null, rotation: null }, 'ABORTED', reason);
   else abort(book, reason);

@@ -112,7 +112,10 @@ export class Book {
     return Object.fromEntries(opened);
   }
 
-  /** The quarantine with further keys, each once; what is in use is none of it. One that a person gave may be anybody's until it is proved whose it is. */
+  /**
+   * The quarantine with further keys, each once; what is in use is none of it. One that a person gave may be anybody's until
+   * it is proved whose it is, and is marked so.
+   */
   quarantined(reason: string, ...keys: (KeptKey | null)[]): QuarantinedKey[] {
     const { next, rotation } = this.#keyring;
     const early = rotation?.state === 'INTENT' || rotation?.state === 'STAGED';

@@ -6,9 +6,9 @@ import type { World } from './ports.ts';
 
 /**
  * Sees to it that no key of the keyring is sent to another service than its own: where the configuration names another
- * address, and it is not the same installation that answers there, all keys are set aside under the name of their service, and a rotation that
- * was about them ends. The configured key alone is sent meanwhile. Throws ROTATE_OLD_REFUSED, KEY_FORBIDDEN and the
- * SERVICE_ errors where that cannot be told.
+ * address, and it is not the same installation that answers there, all keys are set aside under the address of their
+ * service, and a rotation that was about them ends. The configured key alone is sent meanwhile. Throws
+ * ROTATE_OLD_REFUSED, KEY_FORBIDDEN and the SERVICE_ errors where that cannot be told.
  */
 export async function followService(world: World, book: Book, request: Request = { acceptGap: false }): Promise<void> {
   const { service, current, next, previous } = book.keyring;
@@ -31,7 +31,7 @@ export async function followService(world: World, book: Book, request: Request =
   book.write({ ...gone, quarantine: book.quarantined(reason, ...kept).map(owned) }, 'MOVED', reason, about);
 }
 
-/** Whether what answers at the new address is what answered at the old one: by its id, or, where it has none, since it takes the same key. */
+/** Whether what answers at the new address is what answered at the old one: by its id, or, where that is not known, by taking the same key. */
 async function isTheSame(world: World, { keyring }: Book, request: Request): Promise<boolean> {
   const values = world.configured.read();
   const reply = await whoWeAre(world, values, request);
