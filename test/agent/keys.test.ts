@@ -144,9 +144,7 @@ describe('hold, release and adopt', () => {
     expect(later.last_accepted).toEqual(last);
   });
 
-  it('one that lasts keeps nobody waiting: a heartbeat that is asked for says so, and the agent can be stopped', {
-    timeout: 90_000,
-  }, async () => {
+  it('one that lasts keeps nobody waiting: a heartbeat that is asked for says so, and the agent can be stopped', async () => {
     const { name, config, control } = await server();
     const one = await start(config);
     await delivers(config);

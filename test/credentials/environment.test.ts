@@ -64,11 +64,11 @@ function shown(text: string): string[] {
   return [...new Set([...keys, password, basic])].filter((secret) => secret === '' || text.includes(secret));
 }
 
-it('NODE_DEBUG shows nothing, whatever it names', { timeout: 120_000 }, async () => {
+it('NODE_DEBUG shows nothing, whatever it names', async () => {
   expect(shown(await everything({ ...process.env, NODE_DEBUG: 'http,https,tls,net,undici,fetch,child_process,stream' }))).toEqual([]);
 });
 
-it('SSLKEYLOGFILE and NODE_V8_COVERAGE write nothing by which a key could be read', { timeout: 120_000 }, async () => {
+it('SSLKEYLOGFILE and NODE_V8_COVERAGE write nothing by which a key could be read', async () => {
   const [log, folder] = [join(bench.folder, 'tls-keys'), join(bench.folder, 'coverage')];
   const said = await everything({ ...process.env, SSLKEYLOGFILE: log, NODE_V8_COVERAGE: folder });
   expect(existsSync(log)).toBe(false);
@@ -79,7 +79,7 @@ it('SSLKEYLOGFILE and NODE_V8_COVERAGE write nothing by which a key could be rea
 });
 
 describe('NODE_TLS_REJECT_UNAUTHORIZED', () => {
-  it('sends no key to a service whose certificate nobody vouches for', { timeout: 120_000 }, async () => {
+  it('sends no key to a service whose certificate nobody vouches for', async () => {
     const added = await host(bench, 'untrusted', 'multi');
     writeFileSync(added.config, readFileSync(added.config, 'utf8').replace(/tls:\n.*\n/, ''));
     const env = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' };

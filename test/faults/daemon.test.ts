@@ -57,7 +57,7 @@ async function hasAll(name: string): Promise<void> {
   expect(instances[0]?.accepted).toBe(instances[0]?.last_sequence);
 }
 
-it('delivers everything once after an outage, and writes two lines about it', { timeout: 120_000 }, async () => {
+it('delivers everything once after an outage, and writes two lines about it', async () => {
   const { name, config, one } = await start();
   await reaches(config, 1);
   await bench.hub?.end('SIGKILL');
@@ -120,7 +120,7 @@ const missing = hungMountMissing();
 if (missing) process.stdout.write(`Skipped: a mount that hangs: ${missing}\n`);
 
 describe.skipIf(missing !== undefined)('a mount that hangs', () => {
-  it('is named, delays no heartbeat, and does not hold up the end', { timeout: 60_000 }, async () => {
+  it('is named, delays no heartbeat, and does not hold up the end', async () => {
     const mount = mountHung();
     try {
       const { name, config, one } = await start(FAST.replace('20ms', '200ms'));

@@ -31,7 +31,7 @@ function runAndKill(path: string, lines: number): Promise<string[]> {
   });
 }
 
-it(`keeps all that append returned through ${KILLS} kill -9, and uses no number twice`, { timeout: 120_000 }, async () => {
+it(`keeps all that append returned through ${KILLS} kill -9, and uses no number twice`, async () => {
   const folder = mkdtempSync(join(os.tmpdir(), 'scout-kill-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'outbox.db');

@@ -39,7 +39,7 @@ async function startEngine(port: number): Promise<void> {
   );
   engine = { child, ended: new Promise((resolve) => child.once('close', resolve)) };
   await vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200), {
-    timeout: 25_000,
+    timeout: 60_000,
     interval: 100,
   });
 }

@@ -116,7 +116,7 @@ describe.skipIf(!promtool)('Prometheus', () => {
           expect(data.result.find(({ metric }) => metric.__name__ === 'up')?.value[1]).toBe('1');
           return data.result;
         },
-        { timeout: 25_000, interval: 200 },
+        { timeout: 60_000, interval: 200 },
       );
       const found = new Map(
         result.map(({ metric: { __name__, job, instance, ...labels }, value }) => [
@@ -146,7 +146,7 @@ describe.skipIf('reason' in victoria)('VictoriaMetrics', () => {
       '-opentelemetry.usePrometheusNaming',
       '-search.latencyOffset=0s',
     ]);
-    await vi.waitFor(async () => expect((await fetch(`${base}/health`)).status).toBe(200), { timeout: 25_000, interval: 100 });
+    await vi.waitFor(async () => expect((await fetch(`${base}/health`)).status).toBe(200), { timeout: 60_000, interval: 100 });
 
     const metrics = await realMetrics();
     const time = Date.now() - 60_000;

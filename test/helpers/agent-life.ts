@@ -21,7 +21,7 @@ export async function statusBecomes(config: string, wanted: (status: AgentStatus
         status = await statusOf(config).catch(() => undefined);
         return status !== undefined && wanted(status);
       },
-      { timeout: 25_000, interval: 100, message: `last status: ${JSON.stringify(status)}` },
+      { interval: 100, message: `last status: ${JSON.stringify(status)}` },
     )
     .toBe(true);
   return status as AgentStatus;

@@ -30,7 +30,7 @@ describe.skipIf(!faketime)("the hub's clock", () => {
   });
   afterAll(() => bench.close());
 
-  it('may jump by hours, back and forth, and by more than the window: no heartbeat is lost', { timeout: 90_000 }, async () => {
+  it('may jump by hours, back and forth, and by more than the window: no heartbeat is lost', async () => {
     const fleet = new Fleet(bench.port, bench.ca);
     const store = SqliteStore.open(bench.data);
     await fleet.register(store, CLIENTS);

@@ -38,7 +38,7 @@ describe.skipIf(reason !== undefined)('a hub whose disk is full', () => {
     }
   }
 
-  it('says so, loses nothing, and takes all once there is room', { timeout: 120_000 }, async () => {
+  it('says so, loses nothing, and takes all once there is room', async () => {
     const store = SqliteStore.open(bench.data);
     const fleet = new Fleet(bench.port, bench.ca);
     await fleet.register(store, CLIENTS);

@@ -91,13 +91,12 @@ const whole = () =>
     packed([beat()]),
   ]);
 
-it('bytes instead of HTTP', { timeout: 60_000 }, () =>
-  check(100, fc.uint8Array({ minLength: 1, maxLength: 2_000 }), async (bytes) => noFault(await raw(bytes))),
-);
+it('bytes instead of HTTP', () =>
+  check(100, fc.uint8Array({ minLength: 1, maxLength: 2_000 }), async (bytes) => noFault(await raw(bytes))));
 
-it('a good request, damaged', { timeout: 60_000 }, () => check(150, damaged(whole()), async (bytes) => noFault(await raw(bytes))));
+it('a good request, damaged', () => check(150, damaged(whole()), async (bytes) => noFault(await raw(bytes))));
 
-it('headers of every kind', { timeout: 60_000 }, () => {
+it('headers of every kind', () => {
   const text = fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)), maxLength: 50 });
   const name = fc.constantFrom(
     'content-type',
@@ -126,13 +125,12 @@ it('headers of every kind', { timeout: 60_000 }, () => {
   });
 });
 
-it('frames, damaged', { timeout: 60_000 }, () =>
+it('frames, damaged', () =>
   check(200, damaged(packed([beat(), beat(), beat()])), async (bytes) => {
     expect([200, 400, 413, 415]).toContain(await fleet.send(key, bytes));
-  }),
-);
+  }));
 
-it('JSON that is nearly a heartbeat', { timeout: 60_000 }, () => {
+it('JSON that is nearly a heartbeat', () => {
   const part = fc.constantFrom('v', 'instance', 'sequence', 'time', 'interval', 'agent', 'host', 'inventory', 'metrics', '__proto__');
   const value = fc.oneof(fc.jsonValue(), fc.constantFrom(-1, 1e308, 2 ** 53, '\u0000', '\ud800', null));
   return check(200, fc.array(fc.tuple(part, value), { minLength: 1, maxLength: 3 }), async (changes) => {
@@ -141,13 +139,12 @@ it('JSON that is nearly a heartbeat', { timeout: 60_000 }, () => {
   });
 });
 
-it('JSON, damaged', { timeout: 60_000 }, () =>
+it('JSON, damaged', () =>
   check(150, damaged(lineOf(beat())), async (bytes) => {
     expect([200, 400]).toContain(await fleet.send(key, bytes, { 'content-encoding': 'identity' }));
-  }),
-);
+  }));
 
-it('tokens of every kind', { timeout: 60_000 }, () => {
+it('tokens of every kind', () => {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const json = fc.oneof(
     fc.jsonValue(),

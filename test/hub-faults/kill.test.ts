@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-it(`loses and doubles nothing through ${LIVES} times kill -9 under load`, { timeout: 120_000 }, async () => {
+it(`loses and doubles nothing through ${LIVES} times kill -9 under load`, async () => {
   const store = SqliteStore.open(bench.data);
   const fleet = new Fleet(bench.port, bench.ca);
   await fleet.register(store, CLIENTS);

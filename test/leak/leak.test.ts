@@ -43,7 +43,7 @@ it('goes through the check of every mistake', { timeout: 600_000 }, async () => 
   expect(await mistakes(hunt)).toBeGreaterThan(30);
 });
 
-it('goes through what reads a configuration', { timeout: 120_000 }, async () => {
+it('goes through what reads a configuration', async () => {
   const statuses = await readers(hunt, await addServer(hunt, 'readers'));
   process.stdout.write(`${JSON.stringify(statuses)}\n`);
   const good = Object.entries(statuses).filter(([label]) => /, good$|with right passphrase$/.test(label));
@@ -51,7 +51,7 @@ it('goes through what reads a configuration', { timeout: 120_000 }, async () => 
   expect(good.length).toBe(6);
 });
 
-it('goes through sealing', { timeout: 120_000 }, async () => {
+it('goes through sealing', async () => {
   const statuses = await sealing(hunt);
   process.stdout.write(`${JSON.stringify(statuses)}\n`);
   if (process.getuid?.() === 0)
@@ -59,9 +59,9 @@ it('goes through sealing', { timeout: 120_000 }, async () => {
   hunt.needles.add('host key', 'this host', readFileSync(hunt.path('keys', 'host.key')));
 });
 
-it('goes through the lives and deaths of a daemon', { timeout: 120_000 }, () => lives(hunt));
+it('goes through the lives and deaths of a daemon', () => lives(hunt));
 
-it('goes through faults that nobody catches', { timeout: 60_000 }, () => uncaught(hunt));
+it('goes through faults that nobody catches', () => uncaught(hunt));
 
 it('goes through services that repeat what they are sent', { timeout: 600_000 }, async () => {
   expect(await echoed(hunt)).toBeGreaterThan(50);
@@ -77,14 +77,14 @@ it('goes through rotations', { timeout: 600_000 }, async () => {
   ]);
 });
 
-it('goes through rotations of a key pair', { timeout: 120_000 }, async () => {
+it('goes through rotations of a key pair', async () => {
   const statuses = await pairs(hunt);
   expect(Object.entries(statuses).filter(([, status]) => status !== 0)).toEqual([]);
 });
 
 it('goes through rotations that are refused', { timeout: 600_000 }, () => refusals(hunt));
 
-it('goes through the hub', { timeout: 120_000 }, async () => {
+it('goes through the hub', async () => {
   await requests(hunt);
   await people(hunt);
   await hubDies(hunt);
@@ -95,7 +95,7 @@ it('goes through doctor and bundle', { timeout: 600_000 }, async () => {
   expect(await maintenance(hunt)).toBeGreaterThan(30);
 });
 
-it('finds secrets where they must be, and nowhere else', { timeout: 120_000 }, async () => {
+it('finds secrets where they must be, and nowhere else', async () => {
   await hunt.hub?.end();
   const findings = hunt.findings();
   const allows = ({ place, kinds, label }: Allowed, one: (typeof findings)[number]) =>

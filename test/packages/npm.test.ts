@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPackages } from '../../packaging/build.ts';
 import { table } from '../../packaging/sizes.ts';
 
-describe('the npm package', { timeout: 60_000 }, () => {
+describe('the npm package', () => {
   const folder = mkdtempSync(join(os.tmpdir(), 'scout-npm-'));
   let path = '';
 

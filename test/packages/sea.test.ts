@@ -9,7 +9,7 @@ import { Bench, freePort, Running, run } from '../helpers/programs.ts';
 
 /* Both programs as single executables, each a real process: no Node beside them, and nothing of the sources. */
 
-describe.skipIf(process.platform !== 'linux')('the single executables', { timeout: 60_000 }, () => {
+describe.skipIf(process.platform !== 'linux')('the single executables', () => {
   const folder = mkdtempSync(join(os.tmpdir(), 'scout-sea-'));
   const bench = new Bench();
   const [agent, hub] = ['scout-agent', 'scout-hub'].map((name) => join(folder, 'one', `${name}-1.2.3-linux-x64`)) as [string, string];

@@ -22,7 +22,7 @@ exec "$@"`;
 
 const against = obstacle();
 
-describe.skipIf(against)(`the package for arm64${against ? ` (${against})` : ''}`, { timeout: 90_000 }, () => {
+describe.skipIf(against)(`the package for arm64${against ? ` (${against})` : ''}`, () => {
   const bench = new Bench();
   const home = join(bench.folder, 'tree/usr/lib/scout-agent');
   const agent = (...args: string[]) => inNamespace(join(home, 'node'), join(home, 'bin/scout-agent.js'), ...args);

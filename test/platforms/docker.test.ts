@@ -14,7 +14,7 @@ import { obstacle, Podman } from './podman.ts';
 const against = obstacle();
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-describe.skipIf(against)(`the images${against ? ` (${against})` : ''}`, { timeout: 60_000 }, () => {
+describe.skipIf(against)(`the images${against ? ` (${against})` : ''}`, () => {
   const podman = new Podman();
   let compose: Record<string, Service> = {};
   const secrets = { scout_api_key: join(podman.folder, 'api-key'), scout_ca: join(podman.folder, 'ca.pem') };

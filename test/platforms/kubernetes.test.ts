@@ -101,7 +101,7 @@ describe('the manifests', () => {
   });
 });
 
-describe('a mounted Secret', { timeout: 60_000 }, () => {
+describe('a mounted Secret', () => {
   let bench: Bench;
   afterEach(() => bench.close());
 

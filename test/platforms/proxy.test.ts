@@ -10,7 +10,7 @@ import { AGENT, Bench, type Done, run } from '../helpers/programs.ts';
 
 /* The proxies that stand between hosts and a service, as docs/proxy.md tells of them. */
 
-describe('a proxy', { timeout: 60_000 }, () => {
+describe('a proxy', () => {
   let bench: Bench;
   let key = '';
   const servers: Server[] = [];

@@ -19,7 +19,7 @@ const against = obstacle();
 const PROGRAM = 'C:\\Program Files\\scout-agent';
 const DATA = 'C:\\ProgramData\\scout-agent';
 
-describe.skipIf(against)(`on Windows${against ? ` (${against})` : ''}`, { timeout: 90_000 }, () => {
+describe.skipIf(against)(`on Windows${against ? ` (${against})` : ''}`, () => {
   const wine = new Wine();
   const bench = new Bench();
   const program = () => wine.drive('Program Files/scout-agent');

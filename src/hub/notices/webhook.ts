@@ -44,7 +44,7 @@ export class Webhook implements Duty {
     this.#transport = new Transport({ endpoint: options.url, tls: options.caFile === undefined ? {} : { ca_file: options.caFile } });
   }
 
-  /** Delivers what is due, oldest first, until one fails: what comes after it waits for the next time. */
+  /** Delivers what is due, in the order of its time, until one fails: what comes after it waits for the next time. */
   async step(signal: AbortSignal): Promise<number> {
     const { store } = this.#hub;
     const wait = this.#notBefore - this.#hub.monotonic();

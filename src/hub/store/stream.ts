@@ -112,7 +112,7 @@ export interface StreamStore {
   standings(now: number): Promise<Standing[]>;
   /** Notes what is told and keeps the notices that tell it, in one transaction. Those of servers removed meanwhile are not noted. */
   tell(told: Told[], notices: Notice[]): Promise<void>;
-  /** Notices whose time has come, oldest first. */
+  /** Notices whose time has come, those first whose came first: one that was put off keeps none back. */
   dueNotices(now: number, most: number): Promise<Notice[]>;
   /** Puts a notice off. */
   delayNotice(id: string, tries: number, nextAt: number): Promise<void>;

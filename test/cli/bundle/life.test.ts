@@ -33,7 +33,7 @@ async function bundle(config: string, name: string, ...more: string[]) {
   return { ...done, path, files, manifest };
 }
 
-describe('bundle', { timeout: 90_000 }, () => {
+describe('bundle', () => {
   it('has what a maintainer needs of an agent that lives, hangs and is dead, and no secret', { timeout: 240_000 }, async () => {
     const older = needles.key('an older key, in the log');
     const proxy = needles.password('of another proxy', 'proxy password');

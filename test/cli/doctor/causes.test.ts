@@ -42,7 +42,7 @@ const edit = (config: string, from: string, to: string) => {
   return config;
 };
 
-describe('doctor tells apart', { timeout: 90_000 }, () => {
+describe('doctor tells apart', () => {
   it('extra white space', async () => {
     const seen = await doctor(configure('white', `"${key.slice(0, 20)} ${key.slice(20)}"`));
     expect(seen).toMatchObject({ status: 78, ok: false, causes: ['extra-white-space'] });

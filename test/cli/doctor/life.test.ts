@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-describe('doctor', { timeout: 90_000 }, () => {
+describe('doctor', () => {
   it('finds nothing wrong with an agent that does its work, then that it hangs, then that it is dead', { timeout: 180_000 }, async () => {
     const config = bench.configure('lives', key, `host_name: one\n${QUIET}`);
     const state = join(bench.folder, 'lives-state');

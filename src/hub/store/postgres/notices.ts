@@ -27,6 +27,6 @@ export async function tell(sql: Sql, told: Told[], notices: Notice[]): Promise<v
 
 /** Notices whose time has come, oldest first. */
 export async function dueNotices(sql: Sql, now: number, most: number): Promise<Notice[]> {
-  const rows = await sql`SELECT * FROM notices WHERE next_at <= ${now} ORDER BY created_at, id LIMIT ${most}`;
+  const rows = await sql`SELECT * FROM notices WHERE next_at <= ${now} ORDER BY next_at, created_at, id LIMIT ${most}`;
   return rows.map(({ id, body, created_at: createdAt, tries, next_at: nextAt }) => ({ id, body, createdAt, tries, nextAt }));
 }

@@ -21,7 +21,7 @@ export class Notices {
       WHERE t.state IS NOT 'alive' OR l.received + l.interval * 1000 < ?`);
     this.#tell = database.prepare('INSERT OR REPLACE INTO told (server, state, at) SELECT number, ?2, ?3 FROM servers WHERE id = ?1');
     this.#add = database.prepare('INSERT INTO notices (id, body, created_at, tries, next_at) VALUES (?, ?, ?, ?, ?)');
-    this.#due = database.prepare('SELECT * FROM notices WHERE next_at <= ? ORDER BY created_at, id LIMIT ?');
+    this.#due = database.prepare('SELECT * FROM notices WHERE next_at <= ? ORDER BY next_at, created_at, id LIMIT ?');
     this.#delay = database.prepare('UPDATE notices SET tries = ?2, next_at = ?3 WHERE id = ?1');
     this.#drop = database.prepare('DELETE FROM notices WHERE id = ?');
     this.#count = database.prepare('SELECT count(*) AS count FROM notices');
