@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import {
+  accessSync,
   closeSync,
+  constants,
   fchmodSync,
   fstatSync,
   fsyncSync,
@@ -26,7 +28,7 @@ const BYTES = 32;
 /** SetCredential=host.key: in the unit, since a credential whose file is missing would keep the agent from starting. */
 const NONE = 'none';
 
-/** Where systemd keeps what the agent's unit was handed, while it runs: for root's commands, which are not of the unit. */
+/** Where systemd keeps what the agent's unit was handed, while it runs: for commands of root and of its user, which are not of the unit. */
 export const UNIT_CREDENTIALS = '/run/credentials/scout-agent.service';
 
 /** Whose host key, on which machine. */
@@ -39,21 +41,23 @@ export interface Where {
 
 /**
  * The file that sealed values open with: $SCOUT_HOST_KEY_FILE; else what systemd handed over by LoadCredential=; else
- * root's, /etc/scout-agent/host.key (on Windows that below ProgramData, for all), or a user's own under XDG_CONFIG_HOME. For a user who has none, root's is named
- * when it is there: then the error says that it may not be read, which is nearer to the cause. Where root has none, the
- * one that the running unit was handed, as by LoadCredentialEncrypted=.
+ * root's, /etc/scout-agent/host.key (on Windows that below ProgramData, for all), or a user's own under XDG_CONFIG_HOME.
+ * Where root has none, as with LoadCredentialEncrypted=, and for the user whom the unit runs as, the one that the running
+ * unit was handed. For another user who has none root's is named when it is there: then the error says that it may not be
+ * read, which is nearer to the cause.
  */
 export function findHostKey(where: Where): string {
   const { CREDENTIALS_DIRECTORY: folder } = where.env;
   if (where.env.SCOUT_HOST_KEY_FILE) return ownHostKey(where);
   const handed = folder && path.join(folder, 'host.key');
   if (handed && isHanded(handed)) return handed;
-  const own = ownHostKey(where);
-  const system = systemHostKey(where);
-  // A service whose credentials hold none misses root's, and not one in the home of its user.
-  if (!isThere(own) && (isThere(system) || folder)) return system;
+  const [own, system] = [ownHostKey(where), systemHostKey(where)];
+  if (isThere(own)) return own;
   const units = path.join(UNIT_CREDENTIALS, 'host.key');
-  return where.uid === 0 && where.root === undefined && !isThere(own) && isHanded(units) ? units : own;
+  // Theirs alone who are root or the unit's own user.
+  if (where.root === undefined && (where.uid === 0 || isReadable(units)) && isHanded(units)) return units;
+  // A service whose credentials hold none misses root's, and not one in the home of its user.
+  return isThere(system) || folder ? system : own;
 }
 
 /** The host key to seal with, made when there is none; `made` tells which. Throws the HOST_KEY_ errors and FILE_UNWRITABLE. */
@@ -161,6 +165,15 @@ function isHanded(file: string): boolean {
     return statSync(file).size !== NONE.length || readFileSync(file, 'latin1') !== NONE;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -17,6 +17,15 @@ describe('the folders in use when none is configured', () => {
     });
   });
 
+  it("are the system's for the user whom the installed agent runs as, the socket's while its unit has made that", () => {
+    const owners = new Map([['/var/lib/scout-agent', 996]]);
+    const of = (uid: number) => defaultFolders({ HOME: '/var/lib/scout-agent' }, uid, 'linux', (folder) => owners.get(folder));
+    expect(of(996)).toEqual({ state: '/var/lib/scout-agent', runtime: '/var/lib/scout-agent/run' });
+    owners.set('/run/scout-agent', 996);
+    expect(of(996)).toEqual({ state: '/var/lib/scout-agent', runtime: '/run/scout-agent' });
+    expect(of(7).state).toBe('/var/lib/scout-agent/.local/state/scout-agent');
+  });
+
   it('are one below ProgramData on Windows, whoever asks', () => {
     const windows = { ProgramData: 'D:\\Data', HOME: '/home/me' };
     expect(systemFolder(windows, '', 'win32')).toBe('D:\\Data\\scout-agent');
