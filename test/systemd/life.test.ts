@@ -13,7 +13,7 @@ import { trouble } from './trouble.ts';
 
 const against = obstacle();
 
-describe.skipIf(against)(`the life of the packages${against ? ` (${against})` : ''}`, { timeout: 120_000 }, () => {
+describe.skipIf(against)(`the life of the packages${against ? ` (${against})` : ''}`, { timeout: 300_000 }, () => {
   const life = new Life();
   const { machine } = life;
   const packages = join(machine.folder, 'packages');

@@ -108,7 +108,7 @@ export class Machine {
     const done = spawnSync('nsenter', ['-t', String(this.#leader), '-a', ...environment, ...command], {
       encoding: 'utf8',
       input,
-      timeout: 90_000,
+      timeout: 180_000,
     });
     return { status: done.status ?? 255, stdout: done.stdout, stderr: done.stderr };
   }
@@ -131,9 +131,9 @@ export class Machine {
   }
 }
 
-/** Waits until something holds; fails with its name after 40 s. What throws does not hold yet. */
+/** Waits until something holds; fails with its name after 90 s. What throws does not hold yet. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const end = performance.now() + 40_000; performance.now() < end; await sleep(100)) {
+  for (const end = performance.now() + 90_000; performance.now() < end; await sleep(100)) {
     try {
       if (holds()) return;
     } catch {
