@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -5,7 +6,7 @@ import type { Registry } from '../../hub/servers.ts';
 import type { Place } from '../../hub/store/open.ts';
 import type { Store } from '../../hub/store/store.ts';
 import { parseDuration } from '../../support/durations.ts';
-import { ScoutError } from '../../support/errors.ts';
+import { detailOf, ScoutError } from '../../support/errors.ts';
 import { homeOf } from '../../support/home.ts';
 
 /** Where the hub keeps its data unless told: the system's folder for root, the user's own for others. */
@@ -79,10 +80,16 @@ export async function withStore<T>(place: Place, work: (store: Store) => Promise
 }
 
 /**
- * Opens the store for the time of one verb, on behalf of whoever runs it and for the organisation of `--org`. Throws
- * HUB_ORGANISATION_UNKNOWN, HUB_DATA, HUB_DATABASE.
+ * Opens the store for the time of one verb, on behalf of whoever runs it and for the organisation of `--org`. Where there is
+ * none a hub is made with `begin` alone: an empty one in a folder that was mistyped would look like a fleet that is gone.
+ * Throws HUB_ORGANISATION_UNKNOWN, HUB_DATA, HUB_DATABASE.
  */
-export function withRegistry<T>({ org: name, ...place }: Where, work: (hub: Registry) => Promise<T>): Promise<T> {
+export async function withRegistry<T>(
+  { org: name, ...place }: Where,
+  work: (hub: Registry) => Promise<T>,
+  { begin = false } = {},
+): Promise<T> {
+  if (!begin && place.database === undefined) unlessThere(place.data);
   return withStore(place, async (store) => {
     const org = (await store.organisationByName(name))?.id;
     if (org === undefined) throw new ScoutError('HUB_ORGANISATION_UNKNOWN', { name });
@@ -90,4 +97,15 @@ export function withRegistry<T>({ org: name, ...place }: Where, work: (hub: Regi
     const silentAfter = parseSilentAfter((await store.silentAfter()) ?? '');
     return work({ store, now: () => Date.now(), org, actor: cliActor(), ...(silentAfter && { silentAfter }) });
   });
+}
+
+/** Throws HUB_DATA where a folder holds no database. */
+function unlessThere(folder: string): void {
+  try {
+    statSync(join(folder, 'hub.db'));
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const detail = ['ENOENT', 'ENOTDIR'].includes(code) ? 'there is no hub in it' : detailOf(error);
+    throw new ScoutError('HUB_DATA', { path: folder, detail });
+  }
 }

@@ -64,7 +64,7 @@ async function add(name: string, options: AddOptions): Promise<void> {
   const key = await keyOf(options);
   const { addCredential } = await credentials();
   const given = { name, key, role, ...(scopes && { scopes }), ...(lifeMs !== undefined && { lifeMs }) };
-  const added = await withRegistry(options, (hub) => addCredential(hub, given));
+  const added = await withRegistry(options, (hub) => addCredential(hub, given), { begin: true });
   if (options.json) return out.json(added);
   const told = `${name} is let in as ${role} (${added.scopes.join(', ')}); fingerprint ${added.fingerprint}.`;
   if (added.key === undefined) {

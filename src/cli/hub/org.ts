@@ -27,7 +27,7 @@ export function verb(program: Command): void {
 
 async function add(name: string, options: Options): Promise<void> {
   const { addOrganisation } = await organisations();
-  const made = await withRegistry(everywhere(options), (hub) => addOrganisation(hub, name));
+  const made = await withRegistry(everywhere(options), (hub) => addOrganisation(hub, name), { begin: true });
   if (options.json) return out.json(view(made));
   out.line(`${name} is made. Its first server: scout-hub server add --org ${name} web-1`);
 }

@@ -53,7 +53,7 @@ async function add(name: string, options: Options & { policy: string; grace: str
   if (!POLICIES.includes(options.policy)) throw usage(`--policy ${options.policy} is none of ${POLICIES.join(', ')}`);
   const graceMs = durationOption('--grace', options.grace);
   const { addServer } = await servers();
-  const added = await withRegistry(options, (hub) => addServer(hub, name, options.policy as Policy, graceMs));
+  const added = await withRegistry(options, (hub) => addServer(hub, name, options.policy as Policy, graceMs), { begin: true });
   if (options.json) return out.json(added);
   out.line(added.key);
   out.note(`${name} is registered. Above is its key, shown this once (fingerprint ${added.fingerprint}).`);

@@ -45,7 +45,7 @@ async function create(options: CreateOptions): Promise<void> {
   const [{ createToken }, { authorityPrint }] = await Promise.all([tokens(), import('../../hub/tls/own.ts')]);
   const authority = options.ca ? authorityPrint(options.data) : null;
   const wanted = { server: options.server, policy: options.policy as Policy, graceMs, lifeMs, authority };
-  const { known, ...made } = await withRegistry(options, (hub) => createToken(hub, wanted));
+  const { known, ...made } = await withRegistry(options, (hub) => createToken(hub, wanted), { begin: true });
   if (options.json) return out.json(made);
   out.line(made.token);
   out.note(`Above is the token, shown this once (fingerprint ${made.fingerprint}); it works once, until ${made.expires}. On the host:`);

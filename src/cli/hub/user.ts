@@ -36,7 +36,7 @@ async function add(name: string, options: Options & { role: string }): Promise<v
   if (!ROLES.includes(options.role)) throw usage(`--role ${options.role} is none of ${ROLES.join(', ')}`);
   const [{ addUser }, { newPassword }] = await Promise.all([import('../../hub/people/users.ts'), import('./password.ts')]);
   const password = await newPassword();
-  const user = await withRegistry(options, (hub) => addUser(hub, name, options.role as User['role'], password));
+  const user = await withRegistry(options, (hub) => addUser(hub, name, options.role as User['role'], password), { begin: true });
   if (options.json) return out.json(view(user));
   out.line(`${name} may sign in as ${user.role}.`);
 }

@@ -51,6 +51,17 @@ describe('server, key and user', () => {
     expect(both.find((one) => one.status === 1)).toMatchObject({ stdout: '', stderr: expect.stringContaining('HUB_SERVER_EXISTS') });
   });
 
+  it('make no empty hub where there is none: it would look like a fleet that is gone', async () => {
+    const asked = [['server', 'list'], ['audit', 'verify', '--json'], ['key', 'rotate', 'web-1'], ['user', 'list']];
+    for (const verb of asked)
+      expect(await scoutHub([...verb, ...data])).toMatchObject({
+        status: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/HUB_DATA: .*there is no hub in it/),
+      });
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
   it('say HUB_DATA when the database fails under them', async () => {
     const broken = withStore({ data: data[1]! }, async (store) => {
       const other = new DatabaseSync(join(data[1]!, 'hub.db'));
