@@ -52,7 +52,12 @@ describe('server, key and user', () => {
   });
 
   it('make no empty hub where there is none: it would look like a fleet that is gone', async () => {
-    const asked = [['server', 'list'], ['audit', 'verify', '--json'], ['key', 'rotate', 'web-1'], ['user', 'list']];
+    const asked = [
+      ['server', 'list'],
+      ['audit', 'verify', '--json'],
+      ['key', 'rotate', 'web-1'],
+      ['user', 'list'],
+    ];
     for (const verb of asked)
       expect(await scoutHub([...verb, ...data])).toMatchObject({
         status: 1,
