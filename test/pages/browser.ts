@@ -7,6 +7,9 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, chromium
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 
+/** How long a page is waited for: a machine that does much else at once takes its time. */
+const PATIENCE_MS = 60_000;
+
 /** Why the suite cannot run here; undefined when it can. In CI that is a failure, not a skip. */
 export function whyNot(): string | undefined {
   if (existsSync(CHROMIUM)) return undefined;
@@ -23,7 +26,8 @@ export class Chromium {
 
   async start(): Promise<void> {
     const quiet = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    this.#browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--headless', '--disable-gpu', ...quiet] });
+    const args = ['--no-sandbox', '--headless', '--disable-gpu', ...quiet];
+    this.#browser = await chromium.launch({ executablePath: CHROMIUM, args, timeout: 2 * PATIENCE_MS });
   }
 
   async stop(): Promise<void> {
@@ -33,6 +37,7 @@ export class Chromium {
   /** A window of its own, with no cookies; complaints that match `expected` are none. */
   async open(options: BrowserContextOptions = {}, expected?: RegExp): Promise<BrowserContext> {
     const context = await this.#browser!.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, ...options });
+    context.setDefaultTimeout(PATIENCE_MS);
     const complain = (text: string) => {
       if (!expected?.test(text)) this.complaints.push(text);
     };

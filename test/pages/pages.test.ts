@@ -14,7 +14,7 @@ import { sampleFleet } from './sample-fleet.ts';
  * The pages as people see them: the hub's own process over TLS, Debian's Chromium, servers with a past.
  */
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000, expect: { poll: { timeout: 20_000 } } });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000, expect: { poll: { timeout: 20_000 } } });
 
 const PASSWORD = 'correct horse battery';
 const HOUR = 3_600_000;
@@ -112,7 +112,7 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     const accepted = page.locator('td[data-label=accepted]');
     const before = Number(String(await accepted.textContent()).replace(/\D/g, ''));
     expect(await send(live.host.beat(Date.now()))).toBe(200);
-    await expect.poll(async () => Number(String(await accepted.textContent()).replace(/\D/g, '')), { timeout: 30_000 }).toBe(before + 1);
+    await expect.poll(async () => Number(String(await accepted.textContent()).replace(/\D/g, '')), { timeout: 60_000 }).toBe(before + 1);
     // By the stream, not by asking again and again.
     const asked = await page.evaluate("performance.getEntriesByType('resource').filter((one) => one.initiatorType === 'fetch').length");
     expect(asked).toBe(0);
@@ -222,7 +222,7 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     const cookie = (await page.context().cookies()).find((one) => one.name === '__Host-scout');
     expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Lax', path: '/' });
     await store.removeSession(createHash('sha256').update(cookie!.value).digest('hex'));
-    await page.getByRole('link', { name: 'sign in again' }).waitFor({ timeout: 30_000 });
+    await page.getByRole('link', { name: 'sign in again' }).waitFor({ timeout: 60_000 });
     expect(await page.locator('#live-switch').isChecked()).toBe(false);
   });
 

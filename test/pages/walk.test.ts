@@ -9,7 +9,7 @@ import { Chromium, picture, whyNot } from './browser.ts';
  * disabled, a credential made, and all of it stands in the audit trail.
  */
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 const PASSWORD = 'correct horse battery';
 
