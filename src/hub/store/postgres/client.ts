@@ -31,7 +31,6 @@ const types = {
 
 /** What statements are written with: text is a parameter wherever a value stands. */
 export type Sql = postgres.Sql<{ int8s: (number | null)[]; floats: number[]; texts: string[]; int8: number; text: string }>;
-export type Row = postgres.Row;
 /** Part of a statement. */
 export type Fragment = postgres.Fragment;
 

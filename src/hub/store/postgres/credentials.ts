@@ -1,6 +1,7 @@
+import { credentialOf } from '../rows.ts';
 import type { Edit, OrgCredential } from '../store.ts';
 import { appendAudit } from './audit.ts';
-import type { Row, Sql } from './client.ts';
+import type { Sql } from './client.ts';
 import { unlessTaken } from './faults.ts';
 import { lockOrganisation } from './organisations.ts';
 
@@ -34,20 +35,4 @@ async function write(sql: Sql, one: OrgCredential): Promise<void> {
       expires_at = excluded.expires_at, last_used = excluded.last_used`;
   const unlessKid = () => unlessTaken('credentials_kid', 'HUB_CREDENTIAL_EXISTS', { what: 'this key' }, insert);
   await unlessTaken('credentials_name', 'HUB_CREDENTIAL_EXISTS', { what: `the name \`${name}\`` }, unlessKid);
-}
-
-function credentialOf(row: Row): OrgCredential {
-  return {
-    id: row.id,
-    org: row.org,
-    name: row.name,
-    role: row.role,
-    scopes: JSON.parse(row.scopes),
-    kid: row.kid,
-    publicKey: row.public_key,
-    enabled: row.enabled,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-    lastUsed: row.last_used,
-  };
 }

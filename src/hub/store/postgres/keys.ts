@@ -1,11 +1,9 @@
 import { ScoutError } from '../../../support/errors.ts';
+import { KEY, keyOf } from '../rows.ts';
 import { type EndedKey, type Ending, type KeyEdit, MINT_KEPT_MS, type Mint, type ServerKey } from '../store.ts';
 import { appendAudit } from './audit.ts';
-import type { Fragment, Row, Sql } from './client.ts';
+import type { Fragment, Sql } from './client.ts';
 import { unlessTaken } from './faults.ts';
-
-/** Columns of a key, from `keys AS k`. */
-export const KEY = 'k.id AS key_id, k.name AS key_name, k.hash, k.slot, k.enabled, k.created_at AS key_created, k.valid_until, k.last_used';
 
 /**
  * The number that rows refer to a server by, undefined for an unknown one; nobody else changes its keys, or takes its
@@ -88,21 +86,6 @@ export async function mintOf(sql: Sql, id: string): Promise<Mint | undefined> {
   const [row] = await sql`
     SELECT m.sealed, m.until, s.id AS server_id FROM mints AS m JOIN servers AS s ON s.number = m.server WHERE m.id = ${id}`;
   return row && { id, serverId: row.server_id, sealed: new Uint8Array(row.sealed), until: row.until };
-}
-
-/** A key from a row of `KEY` with `server_id`. */
-export function keyOf(row: Row): ServerKey {
-  return {
-    id: row.key_id,
-    serverId: row.server_id,
-    name: row.key_name,
-    hash: row.hash,
-    slot: row.slot,
-    enabled: row.enabled,
-    createdAt: row.key_created,
-    validUntil: row.valid_until,
-    lastUsed: row.last_used,
-  };
 }
 
 async function end(sql: Sql, at: number, how: Ending, which: Fragment): Promise<void> {

@@ -1,7 +1,8 @@
 import { ScoutError } from '../../../support/errors.ts';
+import { organisationOf } from '../rows.ts';
 import { type AuditEntry, DEFAULT_ORGANISATION, type Organisation } from '../store.ts';
 import { appendAudit } from './audit.ts';
-import type { Row, Sql } from './client.ts';
+import type { Sql } from './client.ts';
 import { unlessTaken } from './faults.ts';
 
 /**
@@ -42,8 +43,4 @@ export async function removeOrganisation(sql: Sql, id: string, audit?: AuditEntr
   if (row?.servers > 0 || id === DEFAULT_ORGANISATION) throw new ScoutError('HUB_ORGANISATION_IN_USE', { servers: row?.servers });
   await sql`DELETE FROM organisations WHERE id = ${id}`;
   await appendAudit(sql, audit);
-}
-
-function organisationOf(row: Row): Organisation {
-  return { id: row.id, name: row.name, createdAt: row.created_at };
 }

@@ -1,7 +1,8 @@
 import { unlessLastAdmin } from '../last-admin.ts';
+import { userOf } from '../rows.ts';
 import type { AuditEntry, Session, User, UserChange } from '../store.ts';
 import { appendAudit } from './audit.ts';
-import type { Row, Sql } from './client.ts';
+import type { Sql } from './client.ts';
 import { unlessTaken } from './faults.ts';
 
 /** Adds a person with their line, in the caller's transaction. Throws HUB_USER_EXISTS. */
@@ -72,8 +73,4 @@ export async function session(sql: Sql, hash: string): Promise<{ session: Sessio
 /** Ends every session of a person; how many there were. */
 export async function removeSessions(sql: Sql, userId: string): Promise<number> {
   return (await sql`DELETE FROM sessions WHERE "user" = ${userId}`).count;
-}
-
-function userOf(row: Row): User {
-  return { id: row.id, org: row.org, name: row.name, role: row.role, passwordHash: row.password_hash };
 }

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { fleetRowOf, KEY, keyOf, SERVER, serverOf } from '../rows.ts';
 import type { AuditEntry, EndedKey, FleetRow, Founder, Server, ServerKey } from '../store.ts';
 import { appendAudit } from './audit.ts';
-import type { Row, Sql } from './client.ts';
+import type { Sql } from './client.ts';
 import { unlessTaken } from './faults.ts';
-import { endKeys, KEY, keyOf, lockServer, putKey } from './keys.ts';
+import { endKeys, lockServer, putKey } from './keys.ts';
 import { lockOrganisation } from './organisations.ts';
-
-const SERVER = 's.id AS server_id, s.org, s.name, s.policy, s.grace_ms, s.created_at AS server_created';
 
 /** Registers a server with its key and its line, in the caller's transaction. Throws HUB_SERVER_EXISTS. */
 export async function addServer(sql: Sql, server: Server, key: ServerKey, audit?: AuditEntry): Promise<void> {
@@ -130,26 +129,4 @@ export async function size(sql: Sql): Promise<{ servers: number; bytes: number }
       (SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class
         WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r')::int8 AS bytes`;
   return { servers: row?.servers, bytes: row?.bytes };
-}
-
-function fleetRowOf(row: Row): FleetRow {
-  const { time, received, interval, agent_version: agentVersion, host_name: hostName, alive_since: aliveSince } = row;
-  return {
-    server: serverOf(row),
-    key: row.key_hash === null ? null : { fingerprint: row.key_hash.slice(0, 12), slot: row.slot, createdAt: row.key_created },
-    latest: time === null ? null : { time, received, interval, agentVersion, hostName, aliveSince },
-    accepted: row.accepted,
-    refusedAt: row.refused_at,
-  };
-}
-
-function serverOf(row: Row): Server {
-  return {
-    id: row.server_id,
-    org: row.org,
-    name: row.name,
-    policy: row.policy,
-    graceMs: row.grace_ms,
-    createdAt: row.server_created,
-  };
 }

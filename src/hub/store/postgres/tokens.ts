@@ -1,6 +1,7 @@
+import { tokenOf } from '../rows.ts';
 import type { AuditEntry, DecideEnrolment, Token } from '../store.ts';
 import { appendAudit } from './audit.ts';
-import type { Row, Sql } from './client.ts';
+import type { Sql } from './client.ts';
 import { keysOf, lockServer, writeKeys } from './keys.ts';
 import { lockOrganisation } from './organisations.ts';
 import { insertServer, serverByName } from './servers.ts';
@@ -51,18 +52,4 @@ async function write(sql: Sql, token: Token): Promise<void> {
     ON CONFLICT (hash) DO UPDATE SET server_name = excluded.server_name, policy = excluded.policy,
       grace_ms = excluded.grace_ms, created_at = excluded.created_at, expires_at = excluded.expires_at,
       used_at = excluded.used_at, used_for = excluded.used_for`;
-}
-
-function tokenOf(row: Row): Token {
-  return {
-    hash: row.hash,
-    org: row.org,
-    serverName: row.server_name,
-    policy: row.policy,
-    graceMs: row.grace_ms,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-    usedAt: row.used_at,
-    usedFor: row.used_for,
-  };
 }

@@ -1,5 +1,6 @@
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { Edit, OrgCredential, Scope } from '../store.ts';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { credentialOf } from '../rows.ts';
+import type { Edit, OrgCredential } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { transaction, unlessTaken } from './transaction.ts';
 
@@ -51,20 +52,4 @@ export class Credentials {
     const unlessKid = () => unlessTaken('credentials.kid', 'HUB_CREDENTIAL_EXISTS', { what: 'this key' }, write);
     unlessTaken('credentials.name', 'HUB_CREDENTIAL_EXISTS', { what: `the name \`${name}\`` }, unlessKid);
   }
-}
-
-function credentialOf(row: Record<string, SQLOutputValue>): OrgCredential {
-  return {
-    id: row.id as string,
-    org: row.org as string,
-    name: row.name as string,
-    role: row.role as OrgCredential['role'],
-    scopes: JSON.parse(row.scopes as string) as Scope[],
-    kid: row.kid as string,
-    publicKey: row.public_key as string | null,
-    enabled: row.enabled === 1,
-    createdAt: row.created_at as number,
-    expiresAt: row.expires_at as number | null,
-    lastUsed: row.last_used as number | null,
-  };
 }

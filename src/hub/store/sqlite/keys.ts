@@ -1,11 +1,9 @@
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ScoutError } from '../../../support/errors.ts';
-import { type EndedKey, type Ending, type KeyEdit, MINT_KEPT_MS, type Mint, type ServerKey, type Slot } from '../store.ts';
+import { KEY, keyOf } from '../rows.ts';
+import { type EndedKey, type Ending, type KeyEdit, MINT_KEPT_MS, type Mint, type ServerKey } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { transaction, unlessTaken } from './transaction.ts';
-
-/** Columns of a key, from `keys AS k`. */
-export const KEY = 'k.id AS key_id, k.name AS key_name, k.hash, k.slot, k.enabled, k.created_at AS key_created, k.valid_until, k.last_used';
 
 /** How the keys of a server change: that part of the SQLite store. */
 export class Keys {
@@ -107,19 +105,4 @@ export class Keys {
     const row = this.#mint.get(id);
     return row && { id, serverId: row.server_id as string, sealed: row.sealed as Uint8Array, until: row.until as number };
   }
-}
-
-/** A key from a row of `KEY` with `server_id`. */
-export function keyOf(row: Record<string, SQLOutputValue>): ServerKey {
-  return {
-    id: row.key_id as string,
-    serverId: row.server_id as string,
-    name: row.key_name as string | null,
-    hash: row.hash as string,
-    slot: row.slot as Slot,
-    enabled: row.enabled === 1,
-    createdAt: row.key_created as number,
-    validUntil: row.valid_until as number | null,
-    lastUsed: row.last_used as number | null,
-  };
 }

@@ -1,5 +1,6 @@
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ScoutError } from '../../../support/errors.ts';
+import { organisationOf } from '../rows.ts';
 import { type AuditEntry, DEFAULT_ORGANISATION, type Organisation } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { transaction, unlessTaken } from './transaction.ts';
@@ -49,8 +50,4 @@ export class Organisations {
       this.#audit.append(audit);
     });
   }
-}
-
-function organisationOf(row: Record<string, SQLOutputValue>): Organisation {
-  return { id: row.id as string, name: row.name as string, createdAt: row.created_at as number };
 }

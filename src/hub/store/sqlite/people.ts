@@ -1,10 +1,9 @@
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { unlessLastAdmin } from '../last-admin.ts';
+import { userOf } from '../rows.ts';
 import type { AuditEntry, Session, User, UserChange } from '../store.ts';
 import type { Audit } from './audit.ts';
 import { transaction, unlessTaken } from './transaction.ts';
-
-type Row = Record<string, SQLOutputValue>;
 
 /** Users and their sessions: that half of the SQLite store. */
 export class People {
@@ -112,14 +111,4 @@ export class People {
   removeSessions(userId: string): number {
     return Number(this.#removeAll.run(userId).changes);
   }
-}
-
-function userOf(row: Row): User {
-  return {
-    id: row.id as string,
-    org: row.org as string,
-    name: row.name as string,
-    role: row.role as User['role'],
-    passwordHash: row.password_hash as string,
-  };
 }

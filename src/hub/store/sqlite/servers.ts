@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { AuditEntry, EndedKey, Ending, FleetRow, Founder, Policy, Server, ServerKey, Slot } from '../store.ts';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { fleetRowOf, KEY, keyOf, SERVER, serverOf } from '../rows.ts';
+import type { AuditEntry, EndedKey, Ending, FleetRow, Founder, Server, ServerKey } from '../store.ts';
 import type { Audit } from './audit.ts';
-import { KEY, type Keys, keyOf } from './keys.ts';
+import type { Keys } from './keys.ts';
 import { transaction, unlessTaken } from './transaction.ts';
-
-type Row = Record<string, SQLOutputValue>;
-
-const SERVER = 's.id AS server_id, s.org, s.name, s.policy, s.grace_ms, s.created_at AS server_created';
 
 /** Servers, their keys and how they stand: that half of the SQLite store. */
 export class Servers {
@@ -170,38 +167,4 @@ export class Servers {
     this.#audit.append({ org, at: now, actor, action: 'server.add', subject: `server:${name}`, detail, address });
     return server;
   }
-}
-
-function fleetRowOf(row: Row): FleetRow {
-  return {
-    server: serverOf(row),
-    key:
-      row.key_hash === null
-        ? null
-        : { fingerprint: String(row.key_hash).slice(0, 12), slot: row.slot as Slot, createdAt: row.key_created as number | null },
-    latest:
-      row.time === null
-        ? null
-        : {
-            time: row.time as number,
-            received: row.received as number,
-            interval: row.interval as number,
-            agentVersion: row.agent_version as string,
-            hostName: row.host_name as string,
-            aliveSince: row.alive_since as number,
-          },
-    accepted: row.accepted as number,
-    refusedAt: row.refused_at as number | null,
-  };
-}
-
-function serverOf(row: Row): Server {
-  return {
-    id: row.server_id as string,
-    org: row.org as string,
-    name: row.name as string,
-    policy: row.policy as Policy,
-    graceMs: row.grace_ms as number,
-    createdAt: row.server_created as number,
-  };
 }

@@ -1,5 +1,6 @@
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { AuditEntry, DecideEnrolment, Policy, Token } from '../store.ts';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { tokenOf } from '../rows.ts';
+import type { AuditEntry, DecideEnrolment, Token } from '../store.ts';
 import type { Audit } from './audit.ts';
 import type { Keys } from './keys.ts';
 import type { Servers } from './servers.ts';
@@ -67,18 +68,4 @@ export class Tokens {
   #write({ hash, org, serverName, policy, graceMs, createdAt, expiresAt, usedAt, usedFor }: Token): void {
     this.#put.run(hash, org, serverName, policy, graceMs, createdAt, expiresAt, usedAt, usedFor);
   }
-}
-
-function tokenOf(row: Record<string, SQLOutputValue>): Token {
-  return {
-    hash: row.hash as string,
-    org: row.org as string,
-    serverName: row.server_name as string,
-    policy: row.policy as Policy,
-    graceMs: row.grace_ms as number,
-    createdAt: row.created_at as number,
-    expiresAt: row.expires_at as number,
-    usedAt: row.used_at as number | null,
-    usedFor: row.used_for as string | null,
-  };
 }
