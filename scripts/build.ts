@@ -63,7 +63,7 @@ export async function bundle({ out, version }: Build): Promise<Record<'agent' | 
     external: ['systeminformation'],
     logLevel: 'warning',
     metafile: true,
-    plugins,
+    plugins: [...plugins, withoutThreads],
   });
   for (const library of librariesIn(metafile.inputs)) inside.agent.add(library);
 
@@ -76,6 +76,26 @@ export async function bundle({ out, version }: Build): Promise<Record<'agent' | 
     cpSync(`${root}node_modules/uplot/dist/${from}`, `${out}/hub/assets/${to}`);
   return inside;
 }
+
+/**
+ * What pino has for threads and for several streams, none of which the daemon uses: with it come worker_threads, module
+ * and assert, which Node would load and keep (about 0.4 MB; bench/agent.ts). test/agent/bundle.test.ts looks for them.
+ */
+const withoutThreads: Plugin = {
+  name: 'without-threads',
+  setup: ({ onResolve, onLoad }) => {
+    const instead: [from: RegExp, path: RegExp, contents: string][] = [
+      [/[\\/]pino[\\/]/, /^(\.\/lib|\.)\/(transport|multistream)$/, 'module.exports = undefined'],
+      [/[\\/]pino[\\/]/, /^worker_threads$/, 'module.exports = { isMainThread: true }'],
+      [/[\\/]sonic-boom[\\/]/, /^assert$/, 'module.exports = (held, message) => { if (!held) throw new Error(message) }'],
+    ];
+    for (const [from, filter, contents] of instead)
+      onResolve({ filter }, ({ path, importer }) =>
+        from.test(importer) ? { path, namespace: 'instead', pluginData: contents } : undefined,
+      );
+    onLoad({ filter: /./, namespace: 'instead' }, ({ pluginData }) => ({ contents: pluginData as string }));
+  },
+};
 
 /** package.json as the programs see it: its version and nothing else. */
 export function versionOf(version: string): Plugin {

@@ -13,6 +13,7 @@ import { Notifier } from './notify.ts';
 import { followLog } from './output.ts';
 import { signalReady } from './ready.ts';
 import { Signals } from './signals.ts';
+import { Tidy } from './tidy.ts';
 
 const DEBUG_MS = 300_000;
 
@@ -67,6 +68,8 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
     'started',
   );
   notifier.ready();
+  const tidy = new Tidy();
+  tidy.start();
   const debug = new DebugSwitch(log);
   signals.attach({
     reload: async () => {
@@ -82,6 +85,7 @@ export async function runAgent(program: string, args: string[]): Promise<void> {
   const reason = await ended;
   log.info({ reason }, 'stopping');
   notifier.stopping();
+  tidy.stop();
   await agent.stop();
   notifier.stop();
   log.info({}, 'stopped');

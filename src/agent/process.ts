@@ -3,12 +3,22 @@ import { fileURLToPath } from 'node:url';
 import { ownArguments, single, WORD } from '../support/self.ts';
 
 /**
- * V8 as an interpreter with small spaces and no threads of its own: compilers and parallel collection cost a process
+ * V8 as an interpreter with small spaces and one helping thread: compilers and parallel collection cost a process
  * that works a few milliseconds every ten seconds more than they save, in memory and in time (bench/agent.ts). What
  * was compiled to bytecode stays, or every sample would begin by compiling it anew. Without compilers, nothing needs
- * memory that is both writable and executable.
+ * memory that is both writable and executable. A pool of 0 would be a thread for every processor but one (node(1)),
+ * which on a large host is more than the unit's TasksMax= allows. When an old
+ * heap is collected is for tidy.ts to say, not for V8's own clock, which comes to it late or never.
  */
-const V8_FLAGS = ['--jitless', '--no-flush-bytecode', '--single-threaded-gc', '--v8-pool-size=0', '--max-semi-space-size=1'];
+const V8_FLAGS = [
+  '--jitless',
+  '--no-flush-bytecode',
+  '--single-threaded-gc',
+  '--v8-pool-size=1',
+  '--max-semi-space-size=1',
+  '--no-memory-reducer',
+  '--expose-gc',
+];
 
 /**
  * SIGUSR1 would open a debugger on loopback, through which every local user could read the key. That node:ffi is
