@@ -35,6 +35,8 @@ export class Losses {
   readonly #all: StatementSync;
   readonly #arrived: StatementSync;
   readonly #none: StatementSync;
+  /** As last read; undefined when that may have changed. */
+  #known: Loss[] | undefined;
 
   constructor(db: DatabaseSync) {
     this.#add = db.prepare(`INSERT INTO losses (reason, count, from_time, to_time) VALUES (?, ?, ?, ?)
@@ -47,6 +49,7 @@ export class Losses {
   }
 
   add({ reason, count, from, to }: Loss): void {
+    this.changed();
     this.#add.run(reason, count, from, to);
   }
 
@@ -59,11 +62,18 @@ export class Losses {
 
   /** Takes back `count` heartbeats that were given up for lost and arrived. */
   arrived(reason: string, count: number): void {
+    this.changed();
     this.#arrived.run(count, reason);
     this.#none.run();
   }
 
   all(): Loss[] {
-    return this.#all.all() as unknown as Loss[];
+    this.#known ??= this.#all.all() as unknown as Loss[];
+    return this.#known;
+  }
+
+  /** What was added is taken back with the caller's transaction. */
+  changed(): void {
+    this.#known = undefined;
   }
 }

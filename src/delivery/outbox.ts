@@ -5,7 +5,7 @@ import { type Opened, openDatabase } from './database.ts';
 import type { StoredHeartbeat } from './heartbeats.ts';
 import { type Loss, Losses } from './losses.ts';
 import { Pages } from './pages.ts';
-import { prepareStatements, type Statements } from './statements.ts';
+import { prepareStatements, type Statements, transaction } from './statements.ts';
 
 /** Makes the heartbeat for a place in the order: its JSON, and when it was sampled (ms since the epoch). */
 export type Make = (instance: string, sequence: number) => { json: string; time: number };
@@ -161,12 +161,13 @@ export class Outbox {
   batch(destination: string, maxCount: number, maxBytes: number): Pending[] {
     const found: Pending[] = [];
     let bytes = 0;
-    for (const row of this.#statements.read.iterate(this.#cursor(destination), maxCount) as Iterable<Record<string, unknown>>) {
-      const frame = row.frame as Uint8Array;
+    if (this.pending(destination) === 0) return found;
+    for (const row of this.#statements.read.iterate(this.#cursor(destination)) as Iterable<Record<string, unknown>>) {
+      const { position, instance, sequence, time, frame } = row as unknown as Pending;
       bytes += frame.length;
       if (bytes > maxBytes && found.length > 0) break;
-      const { position, instance, sequence, time } = row as unknown as Pending;
       found.push({ store: this, position, instance, sequence, time, frame });
+      if (found.length >= maxCount) break;
     }
     return found;
   }
@@ -265,6 +266,7 @@ export class Outbox {
     let over = this.#pages.used - limit.pages;
     if (over <= 0) return;
     this.#persist();
+    this.#pages.changed();
     this.#dropReason = limit.reason;
     for (; over > 0 && this.#first < last; over = this.#pages.used - limit.pages) {
       const upTo = Math.min(last - 1, this.#first + over - 1);
@@ -285,14 +287,12 @@ export class Outbox {
 
   #transaction(work: () => void): void {
     const [sequence, position, first] = [this.#sequence, this.#position, this.#first];
-    this.#db.exec('BEGIN IMMEDIATE');
+    this.#pages.changed();
     try {
-      work();
-      this.#db.exec('COMMIT');
+      transaction(this.#db, this.#statements, work);
     } catch (error) {
       [this.#sequence, this.#position, this.#first] = [sequence, position, first];
-      // SQLite has already rolled back after some faults (a full disk, an I/O error).
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      for (const known of [this.#pages, this.#losses]) known.changed();
       throw error;
     }
   }

@@ -11,6 +11,8 @@ export class Pages {
   readonly #count: StatementSync;
   readonly #free: StatementSync;
   #held = Number.MAX_SAFE_INTEGER;
+  /** Pages in use as they were last asked for; undefined when that may have changed. */
+  #known: number | undefined;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -21,12 +23,18 @@ export class Pages {
 
   /** Pages in use. */
   get used(): number {
-    return this.#total() - this.#freeCount();
+    this.#known = this.#total() - this.#freeCount();
+    return this.#known;
   }
 
-  /** Bytes of the pages in use. */
+  /** The file is written to, or what was written is taken back: `bytes` has to be asked for anew. */
+  changed(): void {
+    this.#known = undefined;
+  }
+
+  /** Bytes of the pages in use; the file is asked only when it was written to since. */
   get bytes(): number {
-    return this.used * this.#size;
+    return (this.#known ?? this.used) * this.#size;
   }
 
   /** While `hold` is true the file may not become larger than it was when that began. */

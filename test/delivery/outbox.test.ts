@@ -27,6 +27,37 @@ function crash(outbox: Outbox, withLog = true): void {
   if (withLog && log) writeFileSync(`${path}-wal`, log);
 }
 
+describe('a transaction that fails', () => {
+  it('leaves neither a loss nor a change of size in what the outbox tells of itself', () => {
+    const outbox = open();
+    outbox.setDestinations(['api']);
+    for (let count = 0; count < 3; count++) outbox.append(beat(undefined, 20_000));
+    const [first] = outbox.batch('api', 1, 2 ** 20);
+    const before = { losses: outbox.losses, bytes: outbox.bytes };
+    // A position that no table takes: the loss is counted, then the cursor refused.
+    expect(() => outbox.skip('api', { ...first!, position: Number.NaN }, 'rejected')).toThrow('NOT NULL');
+    expect({ losses: outbox.losses, bytes: outbox.bytes }).toEqual(before);
+  });
+});
+
+describe('what the outbox tells of itself', () => {
+  it('follows each change', () => {
+    const outbox = open();
+    outbox.setDestinations(['api']);
+    const empty = outbox.bytes;
+    for (let count = 0; count < 40; count++) outbox.append(beat(undefined, 20_000));
+    const full = outbox.bytes;
+    expect(full).toBeGreaterThan(empty + 40 * 10_000);
+    outbox.delivered('api', outbox.batch('api', 30, 2 ** 30));
+    expect(outbox.bytes).toBeLessThan(full - 30 * 10_000);
+    outbox.skip('api', outbox.batch('api', 1, 2 ** 30)[0]!, 'rejected');
+    outbox.skip('api', outbox.batch('api', 1, 2 ** 30)[0]!, 'rejected');
+    expect(outbox.losses).toMatchObject([{ reason: 'rejected', count: 2 }]);
+    expect(sequences(outbox)).toHaveLength(8);
+    expect(outbox.batch('api', 3, 2 ** 30)).toHaveLength(3);
+  });
+});
+
 describe('numbers', () => {
   it('begin at 1 and go on after a restart, under the same instance', () => {
     const path = file();
