@@ -17,12 +17,18 @@ export interface Usage {
 /** Reads what this process costs. */
 export function usage(host: Host): Usage {
   const { user, system } = process.cpuUsage();
-  return { rss: process.memoryUsage.rss(), private: host.platform === 'linux' ? anonymous() : null, cpu_seconds: (user + system) / 1e6 };
+  const cpu_seconds = (user + system) / 1e6;
+  if (host.platform !== 'linux') return { rss: process.memoryUsage.rss(), private: null, cpu_seconds };
+  // As utf8, which Node reads without a buffer of its own.
+  const status = readFileSync('/proc/self/status', 'utf8');
+  return { rss: sizeIn(status, 'VmRSS') ?? process.memoryUsage.rss(), private: sizeIn(status, 'RssAnon') ?? null, cpu_seconds };
 }
 
-function anonymous(): number | null {
-  const found = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'latin1'));
-  return found ? Number(found[1]) * 1024 : null;
+/** Bytes that a line of proc_pid_status(5) tells in kB; undefined where it has no such line. */
+function sizeIn(status: string, name: string): number | undefined {
+  const line = `\n${name}:`;
+  const at = status.indexOf(line);
+  return at < 0 ? undefined : Number.parseInt(status.slice(at + line.length), 10) * 1_024;
 }
 
 /** Totals of one destination since start. */

@@ -36,7 +36,7 @@ export class Sampler {
 
   /** How each collector fared the last time. */
   statuses: CollectorStatus[] = [];
-  /** What was found the last time. */
+  /** What was found the last time, for Prometheus where it is asked for; what nobody asks for is let go at once. */
   metrics: Metric[] = [];
   /** The last heartbeat made. */
   last: { time: number; sequence: number } | null = null;
@@ -64,25 +64,26 @@ export class Sampler {
   /** Samples once; the heartbeat is durable when this returns (or, where the disk fails, safe in memory and said so). */
   async sample(): Promise<Position> {
     const { host, log, spool, own } = this.#options;
-    const { interval, host_name, collectors } = this.#config;
+    const { interval, host_name, collectors, prometheus } = this.#config;
     const time = host.now();
     const from = host.monotonic();
     const { metrics, statuses } = await this.#runner.collect();
     this.statuses = statuses;
-    this.metrics = [...metrics, ...own()];
+    const all = [...metrics, ...own()];
+    if (prometheus.listen) this.metrics = all;
     const sampled = {
       time,
       interval,
       hostName: host_name ?? host.hostname(),
       bootTime: this.#bootTime,
       inventory: collectors.inventory.enabled ? this.#inventory.take() : undefined,
-      metrics: this.metrics,
+      metrics: all,
     };
     const position = spool.append((instance, sequence) => ({ json: JSON.stringify(makeHeartbeat(sampled, instance, sequence)), time }));
     this.last = { time, sequence: position.sequence };
     const amiss = statuses.filter(({ state }) => state !== 'ok' && state !== 'unsupported').map(({ name, state }) => `${name} ${state}`);
     const ms = Math.round((host.monotonic() - from) * 10) / 10;
-    log.debug({ sequence: position.sequence, metrics: this.metrics.length, ms, ...(amiss.length > 0 && { amiss }) }, 'sampled');
+    log.debug({ sequence: position.sequence, metrics: all.length, ms, ...(amiss.length > 0 && { amiss }) }, 'sampled');
     return position;
   }
 

@@ -11,6 +11,9 @@ import { pageSize } from './pages.ts';
 
 /** Kernel threads outnumber processes on a small host and seldom matter: each is read with every sixth sample. */
 const KERNEL_TURN = 6;
+/** A process that was found as it was this often is read with every second sample, until it moves. */
+const RESTED = 6;
+const RESTING_TURN = 2;
 
 /** Words of the conventions where they have one (`process.state`), then ours; letters of proc_pid_stat(5). */
 const STATES: Record<string, string> = {
@@ -26,6 +29,10 @@ const STATES: Record<string, string> = {
 
 interface Known {
   path: string;
+  /** What was read; empty while it works, since the next reading will differ. */
+  text: string;
+  /** How often the same was read again. */
+  rested: number;
   stat: PidStat;
   /** Ticks used since the reading before, a second. */
   rate: number;
@@ -83,12 +90,21 @@ class Processes implements Collector {
     const uptime = parseUptime(this.#files.text(`${this.#host.proc}/uptime`)) ?? 0;
     for (const name of this.#names) {
       const before = this.#known.get(name);
-      if (before?.stat.kernelThread && (before.stat.pid + sample) % KERNEL_TURN !== 0) {
+      if (before && (before.stat.pid + sample) % turnOf(before) !== 0) {
         before.sample = sample;
         continue;
       }
       const path = before?.path ?? `${this.#host.proc}/${name}/stat`;
-      const stat = parsePidStat(this.#files.brief(path, before?.stat.kernelThread === false) ?? '');
+      const text = this.#files.brief(path, before?.stat.kernelThread === false) ?? '';
+      // Most processes sleep from one sample to the next.
+      if (before && before.text === text) {
+        before.rested++;
+        before.rate = 0;
+        before.read = now;
+        before.sample = sample;
+        continue;
+      }
+      const stat = parsePidStat(text);
       if (!stat) continue;
       const used = stat.userTime + stat.systemTime;
       const same = before?.stat.startTime === stat.startTime ? before : undefined;
@@ -96,14 +112,18 @@ class Processes implements Collector {
       const rate = same
         ? ((used - same.stat.userTime - same.stat.systemTime) * 1_000) / Math.max(now - same.read, 1)
         : used / Math.max(uptime - stat.startTime / TICKS, 1);
-      if (same) Object.assign(same, { stat, rate, read: now, sample });
-      else this.#known.set(name, { path, stat, rate, read: now, sample });
+      if (same) {
+        // What is kept from sample to sample is changed in place: V8 would collect what it was replaced by only after long.
+        if (stat.name === same.stat.name) stat.name = same.stat.name;
+        Object.assign(same.stat, stat);
+        Object.assign(same, { text: rate > 0 ? '' : text, rested: 0, rate, read: now, sample });
+      } else this.#known.set(name, { path, text, rested: 0, stat, rate, read: now, sample });
     }
-    for (const [name, known] of this.#known) {
-      if (known.sample === sample) continue;
+    this.#known.forEach((known, name) => {
+      if (known.sample === sample) return;
       this.#known.delete(name);
       this.#files.drop(known.path);
-    }
+    });
   }
 
   #largest(): Metric[] {
@@ -132,6 +152,12 @@ class Processes implements Collector {
   }
 }
 
+/** Samples from one reading to the next; by their number some of them fall on each sample. */
+function turnOf({ stat, rested }: Known): number {
+  if (stat.kernelThread) return KERNEL_TURN;
+  return rested < RESTED ? 1 : RESTING_TURN;
+}
+
 function isPid(name: string): boolean {
   const first = name.charCodeAt(0);
   return first >= 49 && first <= 57;
@@ -140,16 +166,18 @@ function isPid(name: string): boolean {
 /** The `count` of `all` with the highest `weight` above zero, of equals the older pid. A few passes cost less than sorting all. */
 function largest(all: Known[], count: number, weight: (known: Known) => number): Known[] {
   const best: Known[] = [];
+  /** What the last of a full list has. */
+  let least = 0;
   for (const known of all) {
     const value = weight(known);
-    if (value <= 0) continue;
-    const last = best[best.length - 1];
+    if (value < least || value <= 0) continue;
     const before = (other: Known) => weight(other) > value || (weight(other) === value && other.stat.pid < known.stat.pid);
-    if (best.length === count && last && before(last)) continue;
     let at = best.length;
     while (at > 0 && !before(best[at - 1] as Known)) at--;
+    if (at === count) continue;
     best.splice(at, 0, known);
     if (best.length > count) best.pop();
+    if (best.length === count) least = weight(best[count - 1] as Known);
   }
   return best;
 }

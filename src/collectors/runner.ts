@@ -89,6 +89,7 @@ export class Runner {
       status.duration = round((this.#host.monotonic() - started) / 1_000, 5);
       statuses.push(status);
     }
+    this.#files.done();
     starts.push(metrics.length);
     metrics.push(...ownMetrics(statuses));
     return { metrics, statuses, starts };

@@ -21,6 +21,7 @@ class Sockets implements Collector {
   readonly #host: Host;
   readonly #files: Files;
   readonly #folder: string;
+  readonly #page: number;
   #states: Metric[] = [];
   #statesDue = Number.NEGATIVE_INFINITY;
 
@@ -28,6 +29,7 @@ class Sockets implements Collector {
     this.#host = host;
     this.#files = files;
     this.#folder = netFolder(host);
+    this.#page = pageSize(host);
   }
 
   collect(): Metric[] {
@@ -55,14 +57,13 @@ class Sockets implements Collector {
   #sockstat(): Metric[] {
     const counts: Point[] = [];
     const memory: Point[] = [];
-    const page = pageSize(this.#host);
     const add = (text: string | undefined) => {
       for (const [protocol, found] of Object.entries(parseSockstat(text ?? ''))) {
         const name = protocol.toLowerCase();
         // UDP-Lite and IP fragments: nobody asks for them.
         if (!found || name.startsWith('udplite') || name.startsWith('frag')) continue;
         for (const [state, value] of Object.entries(found)) {
-          if (state === 'mem') memory.push([name, value * page]);
+          if (state === 'mem') memory.push([name, value * this.#page]);
           else counts.push([name === 'sockets' ? 'all' : name, WORDS[state] ?? state, value]);
         }
       }

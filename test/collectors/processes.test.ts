@@ -52,6 +52,46 @@ describe('processes', () => {
     expect(named(collect())).toEqual(['woke-up', 'large']);
   });
 
+  it('no longer ranks what has rested since the sample before, and does again once it works', () => {
+    put(1, 'steady', 10, { pages: 0 });
+    put(2, 'by turns', 90_000, { pages: 0 });
+    const collect = collector(1);
+    expect(named(collect())).toEqual(['by turns']);
+    const sampled = (ticks: { steady: number; turns: number }) => {
+      now += 10_000;
+      put(1, 'steady', ticks.steady, { pages: 0 });
+      put(2, 'by turns', ticks.turns, { pages: 0 });
+      return named(collect());
+    };
+    expect(sampled({ steady: 20, turns: 90_000 })).toEqual(['steady']);
+    expect(sampled({ steady: 20, turns: 90_000 })).toEqual([]);
+    expect(sampled({ steady: 30, turns: 90_100 })).toEqual(['by turns']);
+    expect(sampled({ steady: 40, turns: 90_100 })).toEqual(['steady']);
+  });
+
+  it('reads what has long rested with every second sample, and each sample again once it moved', () => {
+    put(1, 'watched', 10, { pages: 0 });
+    const collect = collector(1);
+    const ticks = () => {
+      now += 10_000;
+      return points(collect(), 'process.cpu.time')[0]?.[3];
+    };
+    collect();
+    for (let sample = 0; sample < 20; sample++) expect(ticks()).toBeUndefined();
+    put(1, 'watched', 110, { pages: 0 });
+    const first = ticks();
+    // Its next reading comes with this sample or with the one after.
+    expect(first ?? ticks()).toBe(1.1);
+    for (const [used, told] of [
+      [210, 2.1],
+      [310, 3.1],
+      [410, 4.1],
+    ] as const) {
+      put(1, 'watched', used, { pages: 0 });
+      expect(ticks()).toBe(told);
+    }
+  });
+
   it('does not take a new process for the one whose number it has', () => {
     put(2, 'first', 50_000);
     put(3, 'other', 0);
