@@ -5,7 +5,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('Tidy', () => {
-  it('collects once the start is over, and then every hour', () => {
+  it('collects once the start is over, and then four times an hour', () => {
     const collect = vi.fn();
     const tidy = new Tidy(collect);
     tidy.start();
@@ -14,10 +14,10 @@ describe('Tidy', () => {
     vi.advanceTimersByTime(1);
     expect(collect.mock.calls).toEqual([[{ type: 'major', execution: 'sync', flavor: 'last-resort' }]]);
     vi.advanceTimersByTime(24 * 3_600_000);
-    expect(collect).toHaveBeenCalledTimes(25);
+    expect(collect).toHaveBeenCalledTimes(97);
     tidy.stop();
     vi.advanceTimersByTime(24 * 3_600_000);
-    expect(collect).toHaveBeenCalledTimes(25);
+    expect(collect).toHaveBeenCalledTimes(97);
   });
 
   it('does nothing in a process that has no collector to call', () => {
