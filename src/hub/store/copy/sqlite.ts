@@ -23,14 +23,24 @@ const TEMPORARY = /^\.hub\.db\.copy-[0-9a-f]{12}$/;
 export async function asSource<T>({ data }: Place, { patienceMs }: Manner, work: (source: Source) => Promise<T>): Promise<T> {
   const path = join(data, 'hub.db');
   if (!existsSync(path)) throw new ScoutError('HUB_COPY_NONE', { place: data });
-  checkDatabase(data);
-  const database = openDatabase(data);
+  const database = opened(data);
   try {
     database.exec(`PRAGMA busy_timeout = ${Math.round(patienceMs)}`);
     useAlone(database, data, path);
     return await work(new SqliteSource(database, data, path));
   } finally {
     database.close();
+  }
+}
+
+function opened(data: string): DatabaseSync {
+  try {
+    checkDatabase(data);
+    return openDatabase(data);
+  } catch (error) {
+    // Another copy is alone with it.
+    if (isBusy((error as Error).cause)) throw new ScoutError('HUB_COPY_BUSY', { place: data });
+    throw error;
   }
 }
 
@@ -120,4 +130,4 @@ function kept<T>(path: string, work: () => T): T {
   }
 }
 
-const isBusy = (error: unknown): boolean => ((error as { errcode?: number }).errcode ?? 0) % 256 === BUSY;
+const isBusy = (error: unknown): boolean => ((error as { errcode?: number } | undefined)?.errcode ?? 0) % 256 === BUSY;

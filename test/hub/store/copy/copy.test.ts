@@ -268,6 +268,7 @@ it('nobody opens what is being copied', async () => {
     const other = new DatabaseSync(file.file, { timeout: 0 });
     expect(() => other.exec('SELECT count(*) FROM servers')).toThrow('locked');
     other.close();
+    await expect(copy(file, freshFolder())).rejects.toMatchObject({ code: 'HUB_COPY_BUSY' });
   });
 });
 
