@@ -6,6 +6,9 @@ import { readRegular } from '../support/regular-file.ts';
 import { checkPermissions } from './permissions.ts';
 import type { Parsed } from './validate.ts';
 
+/** A bundle of authorities has some hundred kilobytes. */
+const MOST_BYTES = 16_777_216;
+
 /** The files of `tls`: there, PEM, and the certificate and key a pair. `place` tells where a setting was written. */
 export function checkTls(tls: Parsed['tls'], place: (name: string) => Place): Problem[] {
   const problems: Problem[] = [];
@@ -14,7 +17,7 @@ export function checkTls(tls: Parsed['tls'], place: (name: string) => Place): Pr
   const read = (name: string, file: string | undefined) => {
     if (file === undefined) return undefined;
     try {
-      return readRegular(file).toString('utf8');
+      return readRegular(file, MOST_BYTES).toString('utf8');
     } catch (error) {
       fault(name, file, (error as Error).message);
       return undefined;

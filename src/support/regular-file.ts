@@ -1,13 +1,13 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
-/** More than any key, certificate or configuration has. */
+/** More than any key or configuration has. */
 const MOST_BYTES = 1_048_576;
 
 /**
- * Reads a file that a user named. It must be a regular one of at most 1 MiB: a pipe that nobody writes to would be
+ * Reads a file that a user named. It must be a regular one of at most `most` bytes: a pipe that nobody writes to would be
  * waited for without end, and a device has no end. Throws an Error whose message says what is wrong, in words.
  */
-export function readRegular(file: string): Buffer {
+export function readRegular(file: string, most = MOST_BYTES): Buffer {
   let fd: number;
   try {
     // Not to wait for who writes to a pipe; of no effect on regular files.
@@ -19,7 +19,7 @@ export function readRegular(file: string): Buffer {
     const stat = fstatSync(fd);
     if (stat.isDirectory()) throw new Error('it is a folder');
     if (!stat.isFile()) throw new Error('it is not a regular file');
-    if (stat.size > MOST_BYTES) throw new Error(`it has ${stat.size} bytes, far more than is to be expected`);
+    if (stat.size > most) throw new Error(`it has ${stat.size} bytes, far more than is to be expected`);
     return readFileSync(fd);
   } catch (error) {
     throw inWords(error as NodeJS.ErrnoException);

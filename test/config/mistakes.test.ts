@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
@@ -149,7 +149,7 @@ describe('what stands where a file should', () => {
     'api.private_key_file': (file: string) => `api: { private_key_file: ${file}, credential_id: c, endpoint: "${ENDPOINT}" }\n`,
     'tls.ca_file': (file: string) => `api: { key: ${freshKey()}, endpoint: "${ENDPOINT}" }\ntls: { ca_file: ${file} }\n`,
   };
-  it.skipIf(process.platform === 'win32').each(Object.entries(named))('is not waited for without end: %s', (_, text) => {
+  it.skipIf(process.platform === 'win32').each(Object.entries(named))('is not waited for without end: %s', (name, text) => {
     const scratch = new Scratch();
     const pipe = path.join(scratch.root, 'pipe');
     execFileSync('mkfifo', ['-m', '600', pipe]);
@@ -157,7 +157,9 @@ describe('what stands where a file should', () => {
     expect(told(pipe)).toContain('it is not a regular file');
     expect(told('/dev/zero')).toContain('it is not a regular file');
     expect(told(scratch.root)).toContain('it is a folder');
-    expect(told(scratch.file('long', 'x'.repeat(2 ** 20 + 1)))).toContain('it has 1048577 bytes');
+    const long = scratch.file('long', '');
+    truncateSync(long, (name === 'tls.ca_file' ? 16 : 1) * 2 ** 20 + 1);
+    expect(told(long)).toMatch(/it has \d+ bytes, far more/);
   });
 
   it.skipIf(process.platform === 'win32')('is not waited for in conf.d either', () => {
