@@ -118,6 +118,19 @@ describe.skipIf(whyNot() !== undefined)('pages in Chromium', () => {
     expect(asked).toBe(0);
   });
 
+  it('tells in its title what is wrong, also while it stands in the background', async () => {
+    const page = await open();
+    await page.clock.install();
+    await signIn(page);
+    await page.locator('table.fleet').waitFor();
+    expect(await page.title()).toMatch(/^1 silent, \d+ late · Fleet · Scout$/);
+    await page.evaluate(`Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+    await store.refuse((await store.serverByName('default', 'node-7'))!.id, 401, 1, Date.now());
+    await page.clock.fastForward(61_000);
+    await expect.poll(() => page.title()).toMatch(/^1 silent, \d+ late, 1 refused · Fleet · Scout$/);
+  });
+
   it('draws every chart, and tells the figures under the pointer', async () => {
     const page = await open();
     await signIn(page, '/servers/web-1');

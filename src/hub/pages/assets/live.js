@@ -8,6 +8,8 @@ const search = document.getElementById('search');
 
 /** How often a page is fetched while no stream can be had, ms. */
 const WITHOUT_STREAM = 30_000;
+/** And how often while nobody sees it but its title. */
+const IN_BACKGROUND = 60_000;
 
 // What was done is said once, and not again when the page is loaded anew or kept as a bookmark.
 const here = new URL(location.href);
@@ -183,6 +185,7 @@ function ended() {
 
 let source;
 let retry;
+let background;
 /** What came while somebody was marking text, which replacing it would undo. */
 let waiting;
 
@@ -207,6 +210,7 @@ document.addEventListener('selectionchange', () => {
 
 function disconnect() {
   clearTimeout(retry);
+  clearInterval(background);
   source?.close();
   source = undefined;
 }
@@ -262,8 +266,10 @@ if (region && toggle) {
     refresh.hidden = toggle.checked;
   });
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden) disconnect();
-    else if (toggle.checked) moved();
+    if (document.hidden) {
+      disconnect();
+      if (toggle.checked) background = setInterval(() => load(location.href), IN_BACKGROUND);
+    } else if (toggle.checked) moved();
   });
   addEventListener('pagehide', disconnect);
   // Back from the browser's store of pages.
