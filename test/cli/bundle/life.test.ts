@@ -87,7 +87,7 @@ describe('bundle', () => {
       agent.child.kill('SIGSTOP');
       const hangs = await bundle(config, 'hangs');
       expect(hangs.status).toBe(0);
-      expect(String(hangs.files['status.json'])).toContain('AGENT_NOT_RUNNING');
+      expect(String(hangs.files['status.json'])).toContain('AGENT_SILENT');
       expect(String(hangs.files['doctor.json'])).toContain('but says nothing');
       agent.child.kill('SIGCONT');
     } finally {
