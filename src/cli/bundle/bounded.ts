@@ -36,6 +36,9 @@ export async function runBounded(command: string, args: string[], ms: number): P
     child.unref();
     problem = `no end of it within ${ms} ms; killed`;
   }
+  // Of our own commands the code says more than the status does.
+  const code = problem && /\berror ([A-Z]+(?:_[A-Z]+)+): /.exec(complained.whole().toString('utf8'))?.[1];
+  if (code) problem = `${problem} (${code})`;
   const taken = said.bytes > 0 ? said : complained;
   return { text: taken.whole(), cut: taken.cut, ...(problem && { problem }) };
 }

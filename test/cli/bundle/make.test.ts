@@ -73,6 +73,9 @@ describe('a bundle', () => {
     expect(loud.cut).toBe(true);
     expect(loud.text.length).toBeLessThanOrEqual((2 << 20) + 65_536);
     expect(String(loud.text.subarray(-7))).toBe('a line\n');
+    expect(await runBounded('sh', ['-c', 'echo "error AUDIT_ABSENT: there is none" >&2; exit 1'], 20_000)).toMatchObject({
+      problem: 'exit 1 (AUDIT_ABSENT)',
+    });
     expect(await runBounded('/nowhere/at/all', [], 1_000)).toMatchObject({ problem: expect.stringContaining('ENOENT') });
     expect(await runBounded('sh', ['-c', 'echo why >&2; exit 3'], 5_000)).toMatchObject({ problem: 'exit 3', text: Buffer.from('why\n') });
   });
