@@ -34,7 +34,8 @@ function files(own: string, read: string[], state: Stats | Error): Finding[] {
   if (state instanceof Error) return [file(own)];
   const { uid, gid } = state;
   const rows = closedTo(uid, gid, [...new Set([own, ...read])]).map(({ file, at, folder }) => {
-    const bit = folder ? 'x' : 'r';
+    // The agent watches the folder too, which takes reading it.
+    const bit = folder ? 'rx' : 'r';
     const text = `${file}: ${userOf(uid)}, as whom the agent runs, may not ${folder ? `enter ${at}` : 'read it'}`;
     return failed(file === own ? 'configuration' : 'file', text, `Run: chgrp ${groupOf(gid)} ${at} && chmod g+${bit} ${at}`, { exit: 77 });
   });
