@@ -17,6 +17,7 @@ const FILES: Record<string, string[]> = {
   'scout.css': ['colours.css', 'base.css', 'frame.css', 'forms.css', 'fleet.css', 'server.css', 'narrow.css'],
   'scout.svg': ['scout.svg'],
   'live.js': ['live.js'],
+  'times.js': ['times.js'],
   'charts.js': ['charts.js'],
   'uplot.css': ['uplot.css'],
   'uplot.js': ['uplot.js'],

@@ -47,7 +47,7 @@ export function page({ title, assets, person, section, theme, charts = false, no
 ${charts && html`<link rel="stylesheet" href="${assets.url('uplot.css')}">`}
 <link rel="stylesheet" href="${assets.url('scout.css')}">
 ${charts && [html`<script src="${assets.url('uplot.js')}" defer></script>`, script('charts.js')]}
-${person && script('live.js')}
+${person && [script('times.js'), script('live.js')]}
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
