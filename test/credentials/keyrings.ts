@@ -75,14 +75,12 @@ export const keyrings: fc.Arbitrary<Keyring> = fc.record({
   next: orNull(kept),
   previous: orNull(kept),
   quarantine: fc.array(
-    fc
-      .tuple(kept, text, fc.option(fc.webUrl()), fc.boolean())
-      .map(([key, reason, endpoint, isUnproved]) => ({
-        ...key,
-        reason,
-        ...(endpoint && { endpoint }),
-        ...(isUnproved && { unproved: true as const }),
-      })),
+    fc.tuple(kept, text, fc.option(fc.webUrl()), fc.boolean()).map(([key, reason, endpoint, isUnproved]) => ({
+      ...key,
+      reason,
+      ...(endpoint && { endpoint }),
+      ...(isUnproved && { unproved: true as const }),
+    })),
     { maxLength: 3 },
   ),
   rotation: orNull(journal),
