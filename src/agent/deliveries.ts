@@ -4,10 +4,12 @@ import type { Config, DestinationConfig } from '../config/schema.ts';
 import { createCredential } from '../credentials/create.ts';
 import type { Credential } from '../credentials/credential.ts';
 import type { Destination, Outcome, StoredHeartbeat } from '../delivery/heartbeats.ts';
+import type { Pending } from '../delivery/outbox.ts';
 import { ScoutDestination } from '../delivery/scout.ts';
 import { Sender, type SenderStatus } from '../delivery/sender.ts';
 import type { Spool } from '../delivery/spool.ts';
 import { Transport } from '../delivery/transport.ts';
+import { Twin } from '../delivery/twin.ts';
 import type { Host } from '../support/host.ts';
 import type { Log } from '../support/log.ts';
 
@@ -160,7 +162,19 @@ export class Deliveries {
     const options = { name, endpoint, credential, transport, host, timeout, onSkew, log };
     const destination =
       type === 'scout' ? new ScoutDestination(options) : new (await import('../exporters/otlp-destination.ts')).OtlpDestination(options);
-    const told = (batch: StoredHeartbeat[], outcome: Outcome) => onOutcome(name, batch, outcome);
+    const twin = new Twin();
+    const told = (batch: Pending[], outcome: Outcome) => {
+      const loss = twin.lost(batch, outcome, spool.depth(name));
+      if (loss) {
+        spool.renew(batch, loss);
+        const about = { destination: name, lost: loss.count, instance: spool.instance };
+        log.warn(
+          about,
+          'the service has other heartbeats of these numbers: was this machine put back, or does it run twice? It counts anew',
+        );
+      }
+      onOutcome(name, batch, outcome);
+    };
     const sender = new Sender({ destination, spool, host, log, onOutcome: told, onLapse });
     return { destination, sender };
   }

@@ -1,3 +1,6 @@
+/** Makes the heartbeat for a place in the order: its JSON, and when it was sampled (ms since the epoch). */
+export type Make = (instance: string, sequence: number) => { json: string; time: number };
+
 /** One heartbeat at rest: its place in the order, and the very bytes that go over the wire. */
 export interface StoredHeartbeat {
   /** Instance that counts `sequence`. */

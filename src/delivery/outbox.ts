@@ -1,14 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { pack } from '../protocol/frame.ts';
 import { type Counters, readCounters } from './counters.ts';
 import { type Opened, openDatabase } from './database.ts';
-import type { StoredHeartbeat } from './heartbeats.ts';
+import type { Make, StoredHeartbeat } from './heartbeats.ts';
 import { type Loss, Losses } from './losses.ts';
 import { Pages } from './pages.ts';
 import { prepareStatements, type Statements, transaction } from './statements.ts';
-
-/** Makes the heartbeat for a place in the order: its JSON, and when it was sampled (ms since the epoch). */
-export type Make = (instance: string, sequence: number) => { json: string; time: number };
 
 /** A heartbeat that waits in a store, with its place in that store. */
 export interface Pending extends StoredHeartbeat {
@@ -39,6 +37,8 @@ export class Outbox {
   readonly renewed: Counters['renewed'];
   /** Heartbeats dropped since it was opened, to stay within bounds. */
   dropped = 0;
+  /** As in the options; holds from the next write on. */
+  maxBytes: number;
   readonly #db: DatabaseSync;
   readonly #losses: Losses;
   readonly #marks: Pick<Counters, 'machine' | 'born'>;
@@ -46,7 +46,6 @@ export class Outbox {
   readonly #statements: Statements;
   /** What each destination has, up to and with this position. The truth; the file follows. */
   readonly cursors = new Map<string, number>();
-  #maxBytes: number;
   #instance: string;
   #sequence: number;
   #position: number;
@@ -62,14 +61,11 @@ export class Outbox {
     this.path = path;
     this.renewed = counters.renewed;
     this.#db = db;
-    this.#maxBytes = options.maxBytes;
+    this.maxBytes = options.maxBytes;
     this.#losses = new Losses(db);
     this.#pages = new Pages(db);
     this.#statements = prepareStatements(db);
-    this.#instance = counters.instance;
-    this.#sequence = counters.sequence;
-    this.#position = counters.position;
-    this.#first = counters.first;
+    ({ instance: this.#instance, sequence: this.#sequence, position: this.#position, first: this.#first } = counters);
     this.#marks = counters;
     this.#markedOpen = counters.wasOpen;
     for (const row of db.prepare('SELECT name, position FROM cursors').iterate()) this.cursors.set(String(row.name), Number(row.position));
@@ -99,7 +95,7 @@ export class Outbox {
     return this.#sequence;
   }
 
-  /** Heartbeats held because some destination lacks them. */
+  /** Heartbeats that some destination lacks. */
   get depth(): number {
     const had = this.cursors.size === 0 ? 0 : Math.min(...this.cursors.values());
     return this.#position - Math.max(this.#first, had + 1);
@@ -119,8 +115,13 @@ export class Outbox {
     this.#transaction(() => this.#losses.add(loss));
   }
 
-  set maxBytes(bytes: number) {
-    this.#maxBytes = bytes;
+  /** Counts what was lost to another that gives out the numbers of `instance`; the next number is a new instance's. */
+  renew(instance: string, loss: Loss): void {
+    if (instance === this.#instance) [this.#instance, this.#sequence] = [randomUUID(), 1];
+    this.#transaction(() => {
+      this.#losses.add(loss);
+      this.#save(1);
+    });
   }
 
   /**
@@ -166,8 +167,7 @@ export class Outbox {
       const { position, instance, sequence, time, frame } = row as unknown as Pending;
       bytes += frame.length;
       if (bytes > maxBytes && found.length > 0) break;
-      found.push({ store: this, position, instance, sequence, time, frame });
-      if (found.length >= maxCount) break;
+      if (found.push({ store: this, position, instance, sequence, time, frame }) >= maxCount) break;
     }
     return found;
   }
@@ -262,7 +262,7 @@ export class Outbox {
 
   /** Drops the oldest until the pages in use are within bounds; never `last`, which is the newest. */
   #trim(last: number): void {
-    const limit = this.#pages.limit(this.#maxBytes);
+    const limit = this.#pages.limit(this.maxBytes);
     let over = this.#pages.used - limit.pages;
     if (over <= 0) return;
     this.#persist();

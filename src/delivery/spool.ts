@@ -3,9 +3,10 @@ import { dirname } from 'node:path';
 import { formatDuration } from '../support/durations.ts';
 import type { Host } from '../support/host.ts';
 import type { Log } from '../support/log.ts';
-import { type LossStatus, lossStatus } from './losses.ts';
+import type { Make } from './heartbeats.ts';
+import { type Loss, type LossStatus, lossStatus } from './losses.ts';
 import { machineMark } from './machine.ts';
-import { type Make, Outbox, type Pending } from './outbox.ts';
+import { Outbox, type Pending } from './outbox.ts';
 import { salvage, setAside } from './salvage.ts';
 import { storeFault, storeFaultDetail } from './sqlite-errors.ts';
 
@@ -90,6 +91,11 @@ export class Spool {
   /** A destination will never take this heartbeat: passes over it, and counts the loss. */
   skip(destination: string, heartbeat: Pending, reason: string): void {
     this.#settle(heartbeat, (store) => store.skip(destination, heartbeat, reason));
+  }
+
+  /** A service took some of a batch for another's of the same numbers: the next are a new instance's. */
+  renew(batch: StoredBatch, loss: Loss): void {
+    this.#settle(batch[0], (store) => store.renew(batch.at(-1)?.instance ?? '', loss));
   }
 
   /** Sets who gets heartbeats. A new name begins at the oldest one held; a name that is gone leaves what it had not got. */

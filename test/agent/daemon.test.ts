@@ -236,6 +236,32 @@ describe('the end', () => {
   });
 });
 
+it('counts anew after its machine was put back to an earlier state, and says what that cost', async () => {
+  const { name, config } = await server();
+  const reach = async (sequence: number) => {
+    const one = await start(config);
+    const status = await statusBecomes(config, ({ last_accepted }) => (last_accepted?.sequence ?? 0) >= sequence);
+    return { one, status };
+  };
+  const first = await reach(3);
+  expect(await first.one.end()).toBe(0);
+  const { path } = first.status.outbox;
+  const snapshot = readFileSync(path);
+  expect(await (await reach(30)).one.end()).toBe(0);
+  // As a snapshot does it: the same file, with what it held.
+  writeFileSync(path, snapshot);
+
+  const { one } = await reach(1);
+  await one.said('It counts anew');
+  const { outbox } = await statusBecomes(config, ({ instance }) => instance !== first.status.instance);
+  expect(outbox.losses).toEqual([expect.objectContaining({ reason: 'number-taken', count: 1 })]);
+  expect(await one.end()).toBe(0);
+  const { instances } = await bench.show(name);
+  expect(instances).toHaveLength(2);
+  for (const each of instances) expect(each).toMatchObject({ first_sequence: 1, gaps: [] });
+  expect(instances.find(({ id }) => id !== first.status.instance)).toMatchObject({ duplicates: 0 });
+});
+
 describe('a key that the service refuses', () => {
   it('leaves the agent sampling, and a good one by reload brings all of it there at once', async () => {
     const { name, config } = await server();

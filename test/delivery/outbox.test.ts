@@ -130,6 +130,23 @@ describe('numbers', () => {
     expect(open(path)).toMatchObject({ renewed: undefined, instance: restored.instance, next: restored.next });
   });
 
+  it('begin anew when another gives out the same, and what waits keeps its own', () => {
+    const path = file();
+    const outbox = open(path);
+    outbox.setDestinations(['api', 'otlp']);
+    const { instance } = outbox.append(beat());
+    const loss = { reason: 'number-taken', count: 1, from: 1, to: 1 };
+    outbox.renew(instance, loss);
+    const renewed = outbox.append(beat());
+    expect(renewed).toEqual({ instance: expect.not.stringMatching(instance), sequence: 1 });
+    // A second destination that finds out later: there is nothing to begin.
+    outbox.renew(instance, loss);
+    expect(outbox.append(beat())).toEqual({ ...renewed, sequence: 2 });
+    expect(outbox.batch('otlp', 10, 2 ** 20).map((row) => row.instance)).toEqual([instance, renewed.instance, renewed.instance]);
+    outbox.close();
+    expect(open(path)).toMatchObject({ instance: renewed.instance, next: 3, losses: [{ ...loss, count: 2 }] });
+  });
+
   it('go on in a file of an agent that did not note when it was made', () => {
     const path = file();
     const first = open(path);
