@@ -67,7 +67,7 @@ export function openDatabase(path: string): Opened {
     if (fresh) db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
     // A column more, which an older agent does not miss.
     else if (!hasBorn(db)) db.exec('ALTER TABLE meta ADD COLUMN born TEXT');
-    return { db, fresh, rolledBack, born: onDisk ? bornAt(path) : null };
+    return { db, fresh, rolledBack, born: onDisk ? bornAt(path, fresh) : null };
   } catch (error) {
     db.close();
     throw error;
@@ -77,7 +77,9 @@ export function openDatabase(path: string): Opened {
 const hasBorn = (db: DatabaseSync): boolean =>
   db.prepare("SELECT 1 FROM pragma_table_info('meta') WHERE name = 'born'").get() !== undefined;
 
-function bornAt(path: string): string | null {
-  const { birthtimeNs } = statSync(path, { bigint: true });
-  return birthtimeNs > 0n ? String(birthtimeNs) : null;
+/** A file system that does not note it has another time in its place (as libuv and Wine fill it in), which grows. */
+function bornAt(path: string, fresh: boolean): string | null {
+  const { birthtimeNs, ctimeNs, mtimeNs } = statSync(path, { bigint: true });
+  if (birthtimeNs <= 0n || (!fresh && (birthtimeNs === ctimeNs || birthtimeNs === mtimeNs))) return null;
+  return String(birthtimeNs);
 }

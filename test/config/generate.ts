@@ -112,7 +112,7 @@ function yamlMade(values: Arbitrary<string>, around: Around): Arbitrary<Made> {
   );
   const more = any ? [...YAML, ' [a, {b: c}]'] : YAML;
   const parts = fc.record({
-    top: any ? fc.constant<Lines>([]) : lines(fc.constantFrom('host_name', 'state_dir', 'runtime_dir'), more),
+    top: any ? fc.constant<Lines>([]) : lines(fc.constantFrom('state_dir', 'runtime_dir'), more),
     above: lines(any ? word.map((name) => `x${name}`) : fc.constant('file'), more),
     below: lines(any ? word.map((name) => `b${name}`) : fc.constant('credential_id'), more),
     end: eol,

@@ -83,9 +83,10 @@ export class Podman {
   /** Ends its containers, and removes all that it kept. */
   close(): void {
     this.try('rm', '--all', '--force', '--time', '1');
-    // Its storage is mounted onto itself; taking the images apart first would only cost time.
-    spawnSync('umount', ['--recursive', join(this.folder, 'storage/overlay')], { stdio: 'ignore' });
-    rmSync(this.folder, { recursive: true, force: true });
+    // Its storage is mounted onto itself; taking the images apart first would only cost time. What tidies up after a
+    // container may still be in there.
+    spawnSync('umount', ['--recursive', '--lazy', join(this.folder, 'storage/overlay')], { stdio: 'ignore' });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 
   #import(folder: string, name: string, settings: string[]): void {
