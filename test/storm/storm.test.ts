@@ -9,7 +9,7 @@ import { host, POLICIES, type Policy } from '../helpers/rotations.ts';
 /*
  * Rotations without a pause under heartbeats without a pause: by the code of `scout-agent rotate`, of an agent that samples
  * 200 times a second, under each policy. Not one heartbeat may be lost, doubled or refused. STORM_ROTATIONS says how many
- * in all; 10,000 take hours.
+ * in all; 10,000 take an hour or two.
  */
 
 const ROTATIONS = Number(process.env.STORM_ROTATIONS ?? (process.env.CI ? 510 : 10_000));
