@@ -152,7 +152,9 @@ describe.skipIf(missing)('rotate, killed', () => {
       const given = await fresh();
       const first = await killAt(call, args, given.key);
       const where = `killed before ${call.name} ${call.number}: ${call.text.slice(0, 160)}; ${first.how} at ${target.keyring?.rotation?.state ?? 'none'}`;
-      if (first.how === 'killed' && call.firm) struck += 1;
+      if (first.how === 'killed') struck += 1;
+      // It came to its end where it needed fewer of these calls than the traced run: a quicker agent is asked less often.
+      else expect(first.how, where).toBe(0);
       try {
         const tries = await heartbeatIsAccepted(target);
         if (policy !== 'immediate') expect(tries).toBe(1);
@@ -175,7 +177,6 @@ describe.skipIf(missing)('rotate, killed', () => {
     }
     const { refused, instances } = await target.show();
     process.stdout.write(`${target.name}: ${struck} killed, refused ${JSON.stringify(refused)}, ${JSON.stringify(instances)}\n`);
-    expect(struck).toBe(chosen.filter(({ firm }) => firm).length);
     if (policy !== 'immediate') expect(refused).toEqual({});
     // Of each kill in the gap between the two keys, at most one batch.
     expect(refused['401'] ?? 0).toBeLessThanOrEqual(2 * chosen.length);

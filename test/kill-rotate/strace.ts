@@ -4,13 +4,13 @@ import { AGENT } from '../helpers/programs.ts';
 
 /*
  * A command that is killed at a system call of its own choosing. strace(1) follows the main thread alone, where all files
- * and sockets are handled: so the n-th call of a name is the same one each time, or, of writes and waits, one near it. The signal is delivered on the way
- * into the call, which is then not carried out.
+ * and sockets are handled: so the n-th call of a name is the same one each time, or one near it, since threads are woken and
+ * the agent is asked now more often and now less. The signal is delivered on the way into the call, which is then not
+ * carried out.
  */
 
 /** V8's helper threads make the main one wake them, now more often and now less. */
 const FLAGS = ['--v8-pool-size=0'];
-const SHAKY = ['write', 'epoll_pwait'];
 
 const CALLS = [
   'openat,write,pwrite64,writev,fsync,fdatasync,ftruncate',
@@ -22,8 +22,6 @@ const CALLS = [
 /** One call of a run, as it was traced. */
 export interface Call {
   name: string;
-  /** Whether there are as many of it each time: what wakes threads, and waits, are a few more or less. */
-  firm: boolean;
   /** Which one of this name it is, from 1: strace counts each name by itself. */
   number: number;
   text: string;
@@ -47,7 +45,7 @@ export async function trace(args: string[], input: string, file: string): Promis
     if (name === undefined) return [];
     const number = (counts.get(name) ?? 0) + 1;
     counts.set(name, number);
-    return [{ name, firm: !SHAKY.includes(name), number, text }];
+    return [{ name, number, text }];
   });
   return { calls, done };
 }
