@@ -25,7 +25,8 @@ const PF_KTHREAD = 0x00200000;
 export function parsePidStat(text: string): PidStat | undefined {
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
-  if (open < 1 || close < open || close + 4 > text.length) return undefined;
+  const pid = Number.parseInt(text, 10);
+  if (Number.isNaN(pid) || open < 1 || close < open || close + 4 > text.length) return undefined;
   let column = 4;
   let at = close + 4;
   const values: number[] = [];
@@ -40,7 +41,7 @@ export function parsePidStat(text: string): PidStat | undefined {
   }
   const [flags, majorFaults, userTime, systemTime, threads, startTime, resident] = values as Columns;
   return {
-    pid: Number.parseInt(text, 10),
+    pid,
     name: utf8(text.slice(open + 1, close)),
     state: text.charAt(close + 2),
     kernelThread: (flags & PF_KTHREAD) !== 0,
