@@ -12,7 +12,7 @@ export interface Pressure {
 export function parsePressure(text: string): Pressure[] {
   const found: Pressure[] = [];
   for (const [, kind, avg10, avg60, avg300, total] of text.matchAll(
-    /^(some|full) avg10=([\d.]+) avg60=([\d.]+) avg300=([\d.]+) total=(\d+)$/gm,
+    /^(some|full) avg10=(\d+\.\d+) avg60=(\d+\.\d+) avg300=(\d+\.\d+) total=(\d+)$/gm,
   )) {
     const share = (percent: string | undefined) => Math.round(Number(percent) * 100) / 10_000;
     found.push({
